@@ -43,6 +43,7 @@ export function plainTarget(): Promise<Target> {
         "authorization: Bearer a.b.c",
         "meridian-position: p1.1a.2b.3c.4d.5e",
         "meridian-wait-ms: 5",
+        "meridian-deadline: 1767225600000",
         "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
         "accept-language: *",
       ),

@@ -187,6 +187,7 @@ export function headersTarget(): Promise<Target> {
       "GET\ntraceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\ntracestate: a=b\nX-Request-Id: a.b-1",
       "GET\nAuthorization: Bearer a.b.c\nOrigin: http://localhost:3000\nAccept: application/json;q=0.5, */*",
       'PUT\nContent-Type: text/plain; charset="utf-8"\nIf-Match: "1-1"\nContent-Encoding: identity',
+      "PUT\nMeridian-Deadline: 1767225600000\nContent-Type: text/plain",
       "PUT\nContent-Range: bytes 0-1/2\nIf-None-Match: *\nExpect: 100-continue",
       "GET\nConnection: keep-alive, Upgrade\nUpgrade: websocket\nSec-WebSocket-Version: 13\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
       "GET\nForwarded: for=1.2.3.4\nX-Forwarded-For: 1.2.3.4\nTransfer-Encoding: chunked\nTE: trailers",

@@ -118,6 +118,7 @@ export const BINARY_REQUESTS: readonly Uint8Array[] = [
     ifMatch: "*",
     contentType: "text/plain",
     ttl: "5m",
+    deadlineMs: 1_767_225_600_000,
   }),
   encodeBinaryRequest({ type: "delete", id: 5, key: "k", ifNoneMatch: "*", ack: "directory" }),
   encodeBinaryRequest({ type: "touch", id: 6, key: "k", ttl: "1h", expiresAt: "never" }),

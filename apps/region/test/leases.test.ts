@@ -10,11 +10,11 @@ it("leases and those who wait for them are bounded in number, and their places a
   const context = { clock, random: seededRandom(1), metrics };
   const leases = new Leases({ ...context, leasesMax: 2, waitersMax: 1 });
   const gauges = (): number[] => metrics.levels().map(({ now }) => now);
-  const id = await leases.acquire("a", 1_000, 0);
-  await leases.acquire("b", 1_000, 0);
-  expect(() => leases.acquire("c", 1_000, 0)).toThrow(/at most 2 leases/);
-  const wait = leases.acquire("a", 1_000, 500);
-  expect(() => leases.acquire("b", 1_000, 500)).toThrow(/at most 1 clients/);
+  const id = await leases.acquire("a", { ttlMs: 1_000, waitMs: 0 });
+  await leases.acquire("b", { ttlMs: 1_000, waitMs: 0 });
+  expect(() => leases.acquire("c", { ttlMs: 1_000, waitMs: 0 })).toThrow(/at most 2 leases/);
+  const wait = leases.acquire("a", { ttlMs: 1_000, waitMs: 500 });
+  expect(() => leases.acquire("b", { ttlMs: 1_000, waitMs: 500 })).toThrow(/at most 1 clients/);
   expect(gauges()).toEqual([2, 1]);
   clock.advance(500);
   expect(await wait).toBeUndefined();

@@ -57,6 +57,7 @@ const conversations = httpConversations({
   ),
   plainLines: [
     "Meridian-Wait-Ms: 7",
+    "Meridian-Deadline: 1",
     "meridian-position: POSITION",
     "Meridian-Position: POSITION\r\nMeridian-Wait-Ms: 10000",
   ],

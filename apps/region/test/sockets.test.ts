@@ -36,6 +36,7 @@ describe("the short path of reads", () => {
       "If-None-Match: *\r\n",
       'if-none-match: "x"\r\n',
       "Meridian-Wait-Ms: 7\r\n",
+      "Meridian-Deadline: 1\r\n",
       "Meridian-Position: nonsense\r\n",
       "Origin: https://example.org\r\n",
       "Range: bytes=0-1\r\n",
@@ -86,6 +87,8 @@ describe("the short path of writes", () => {
       "Origin: https://evil.example.com\r\n",
       "Origin: https://app.example.com\r\norigin: https://evil.example.com\r\n",
       "Origin:\r\n",
+      "Meridian-Deadline: 1\r\n",
+      "Meridian-Deadline: soon\r\n",
     );
     const query = fc.constantFrom("", "", "?ttl=5", "?ttl=0", "?x=1");
     const statuses = new Set<number>();
@@ -102,7 +105,7 @@ describe("the short path of writes", () => {
       { numRuns: 200 },
     );
     // Else the property would say nothing of them.
-    for (const status of [200, 400, 403, 412]) expect(statuses).toContain(status);
+    for (const status of [200, 400, 403, 409, 412]) expect(statuses).toContain(status);
   });
 });
 

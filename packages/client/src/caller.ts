@@ -42,6 +42,7 @@ import {
 import type { Seen, Session } from "./session.ts";
 import type { SocketLinks } from "./socket-links.ts";
 import type { Presented, SocketLink } from "./socket/socket-link.ts";
+import { isOutOfTime, type WriteDeadlines } from "./write-deadlines.ts";
 
 /** A node's answer: a success, or that the key has no live value. */
 export interface NodeAnswer {
@@ -63,6 +64,7 @@ export interface CallerOptions {
   /** Undefined with `consistency: "eventual"`. */
   readonly session: Session | undefined;
   readonly attemptMs: number;
+  readonly writeDeadlines: WriteDeadlines;
   readonly events: Events;
   /** Ends every call when the client is closed; its reason is thrown. */
   readonly closed: AbortSignal;
@@ -214,7 +216,7 @@ export class Caller {
     try {
       refuseTooLarge(node, run, clock.elapsedMs());
       run.asked = true;
-      return this.#judge(node, attempt, await this.#ask(node, run), run);
+      return this.#judge(node, attempt, await this.#askInTime(node, run), run);
     } catch (cause) {
       if (!(cause instanceof NoAnswer)) throw cause;
       // One short call that ends without an answer says little of the node; several in a row do.
@@ -274,6 +276,13 @@ export class Caller {
     return undefined;
   }
 
+  /** Asks a node, and once more if it has refused the write because of its deadline: it has told its time with that. */
+  async #askInTime(node: PooledNode, run: Run): Promise<RawAnswer> {
+    const answer = await this.#ask(node, run);
+    const isOver = this.#options.network.clock.elapsedMs() >= run.endMs;
+    return isOutOfTime(answer) && !isOver ? this.#ask(node, run) : answer;
+  }
+
   /** Sends one request to one node, once that node has reached all positions that the session has seen. */
   async #ask(node: PooledNode, run: Run): Promise<RawAnswer> {
     const { attemptMs, session } = this.#options;
@@ -308,13 +317,14 @@ export class Caller {
     budgetMs: number,
     run: Run,
   ): Promise<RawAnswer> {
-    const { network } = this.#options;
+    const { network, writeDeadlines } = this.#options;
     const [seen] = presented;
-    const session = seen && {
-      position: seen.token,
-      waitMs: Math.min(10_000, Math.floor(budgetMs / 2)),
-    };
     const { endMs, signal } = run;
+    const sentAtMs = network.clock.elapsedMs();
+    const session: Presented = {
+      ...(seen && { position: seen.token, waitMs: Math.min(10_000, Math.floor(budgetMs / 2)) }),
+      deadlineMs: writeDeadlines.of(node, request, { budgetMs, endMs }),
+    };
     const bounds = { budgetMs, signal, closed: this.#options.closed };
     const life = request.slow === true ? new LifeSigns(network, node, bounds) : undefined;
     const patience = {
@@ -324,17 +334,17 @@ export class Caller {
     };
     try {
       const overSocket = await this.#sendMessage(node, request, session, patience, run);
-      if (overSocket !== undefined) return overSocket;
-      const headers: Record<string, string> = { ...request.headers, ...traceHeaders(run.span) };
-      if (session !== undefined) {
-        headers["meridian-position"] = session.position;
-        headers["meridian-wait-ms"] = String(session.waitMs);
+      if (overSocket !== undefined) {
+        writeDeadlines.heard(node, overSocket, sentAtMs);
+        return overSocket;
       }
+      const headers = { ...request.headers, ...traceHeaders(run.span), ...headersOf(session) };
       const { method, body } = request;
       const url = node.info.url + request.path;
       const ask = (): Promise<RawAnswer> =>
         exchange(network, { method, url, headers, body }, patience);
       const answer = await (run.span === undefined ? ask() : run.span.quietly(ask));
+      writeDeadlines.heard(node, answer, sentAtMs);
       if (answer.headers.get("meridian-node") !== null) return answer;
       const said = `answered HTTP ${answer.status}, but not as a Meridian node`;
       throw new NoAnswer(said, "silent", true);
@@ -347,7 +357,7 @@ export class Caller {
   async #sendMessage(
     node: PooledNode,
     { message }: NodeRequest,
-    session: Presented | undefined,
+    session: Presented,
     patience: Patience,
     run: Run,
   ): Promise<RawAnswer | undefined> {
@@ -357,10 +367,14 @@ export class Caller {
     const trace = traceHeaders(run.span);
     const isTraced = trace.traceparent !== undefined;
     if (link === undefined || (isTraced && !link.takesTraces)) return undefined;
+    const { deadlineMs, ...rest } = session;
+    const hasDeadline = deadlineMs !== undefined && link.takesDeadlines;
+    const presented = { ...rest, ...trace, ...(hasDeadline && { deadlineMs }) };
     try {
-      const answer = await link.ask(message, { ...session, ...trace }, patience);
+      const answer = await link.ask(message, presented, patience);
       const code = codeOf(answer);
-      if (code === "UNKNOWN_OPTION" && isTraced) link.takesTraces = false;
+      if (code === "UNKNOWN_OPTION" && hasDeadline) link.takesDeadlines = false;
+      else if (code === "UNKNOWN_OPTION" && isTraced) link.takesTraces = false;
       // Over HTTP, an answer may be larger. An older node does not know every request over a WebSocket.
       if (code === "VALUE_TOO_LARGE" && message.type === "getMany") return undefined;
       return code === "MALFORMED_MESSAGE" || code === "UNKNOWN_OPTION" ? undefined : answer;
@@ -396,6 +410,15 @@ function hasReached(answer: RawAnswer): boolean {
   const { status } = answer;
   if (status < 400 || status === 412 || status === 504) return true;
   return status === 404 && errorOf(answer, "")?.code === "KEY_NOT_FOUND";
+}
+
+/** What goes with a request, as headers. */
+function headersOf({ position, waitMs, deadlineMs }: Presented): Record<string, string> {
+  return {
+    ...(position !== undefined && { "meridian-position": position }),
+    ...(waitMs !== undefined && { "meridian-wait-ms": String(waitMs) }),
+    ...(deadlineMs !== undefined && { "meridian-deadline": String(deadlineMs) }),
+  };
 }
 
 function codeOf({ json }: RawAnswer): unknown {

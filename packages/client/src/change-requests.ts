@@ -117,6 +117,7 @@ export function leaseRequest(key: string, ttlMs: number, waitMs: number): NodeRe
     method: "POST",
     path: withQuery("/lease", new URLSearchParams(terms)),
     slow: waitMs > 0,
+    waitMs,
     message: { type: "lease", ...terms },
   };
 }

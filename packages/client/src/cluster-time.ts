@@ -4,7 +4,7 @@ import type { Clock } from "@meridian/runtime";
 /**
  * Estimates the cluster's time from etags, which contain the stamp of an entry. The clock of a browser may be wrong by hours, and
  * all values would then count as stale, or none. An entry that this client wrote was stamped between the request and its answer; an entry that it
- * reads was stamped before the answer.
+ * reads was stamped before the answer. Servers also tell what time it is.
  */
 export class ClusterTime {
   readonly #clock: Clock;
@@ -26,6 +26,12 @@ export class ClusterTime {
     if (madeAtMs === undefined) return;
     this.#aheadMs = Math.min(this.#aheadMs, madeAtMs + 1 - sentAtMs);
     this.#atLeast(madeAtMs);
+  }
+
+  /** Learns that the time is now from `lowestMs` to `highestMs`. */
+  heard(lowestMs: number, highestMs: number): void {
+    const nowMs = this.#clock.nowMs();
+    this.#aheadMs = Math.max(lowestMs - nowMs, Math.min(highestMs - nowMs, this.#aheadMs));
   }
 
   /** The age of an entry, in milliseconds; 0 if its etag is not a stamp. */

@@ -23,6 +23,7 @@ import { Reads } from "./reads.ts";
 import type { Write } from "./requests.ts";
 import { Session } from "./session.ts";
 import { SocketLinks, type Transport } from "./socket-links.ts";
+import { WriteDeadlines } from "./write-deadlines.ts";
 import type { Dial } from "./socket/wire.ts";
 
 /** How to reach a cluster: through a `directory` and from a `location`, or at fixed `nodes`. */
@@ -149,7 +150,8 @@ export async function connectBy(options: ConnectOptions, dial?: Dial): Promise<M
   const closed = closing.signal;
   const { wanted, attemptMs, refreshMs, deadlineMs, failbackMs, failbackLagMs } = settings;
   const { lazy } = settings;
-  const directories = new Directories(network, random, settings.directories);
+  const time = new ClusterTime(clock);
+  const directories = new Directories(network, random, time, settings.directories);
   const events = new Events();
   const pool = new NodePool(random, failbackMs, settings.seeds.map(seedOf), events);
   const shared = { network, random, pool, directories, wanted, attemptMs };
@@ -161,15 +163,15 @@ export async function connectBy(options: ConnectOptions, dial?: Dial): Promise<M
   const opening = new Opening({ ...shared, fixed, seeded, keeper, closed });
   const session = new Session();
   const kept = options.consistency === "eventual" ? undefined : session;
+  const writeDeadlines = new WriteDeadlines(clock, time);
   const served = { network, random, pool, links, keeper, opening, session: kept, attemptMs };
-  const caller = new Caller({ ...served, events, closed });
+  const caller = new Caller({ ...served, writeDeadlines, events, closed });
   closed.addEventListener("abort", () => network.deadlines.clear(), { once: true });
   const openNear = settings.near && (await import("./near/open-near.ts")).openNear;
   if (!lazy) await opening.insist({ endMs: clock.elapsedMs() + deadlineMs, signal });
   const watching = { caller, network, links, random, events, deadlineMs, closed };
   const near = settings.near && openNear?.({ ...watching, terms: settings.near }, kept, lazy);
   const reads = new Reads({ caller, network, near, closed });
-  const time = new ClusterTime(clock);
   const write = writesOf(caller, clock, time, near);
   const fills = new Fills({ caller, reads, network, time, write, closed, deadlineMs });
   const parts = { caller, reads, fills, time, network, random, write, deadlineMs };

@@ -8,8 +8,9 @@
 import { MeridianError, type ErrorCode } from "@meridian/protocol";
 import { Backoff, type Random } from "@meridian/runtime";
 
+import type { ClusterTime } from "./cluster-time.ts";
 import { nodesOf, type NodeInfo, type Wanted } from "./directory.ts";
-import { exchange, type Network } from "./exchange.ts";
+import { exchange, type Network, type RawAnswer } from "./exchange.ts";
 import { NoAnswer, type Patience } from "./no-answer.ts";
 import { retryAfterMs } from "./retry-after.ts";
 
@@ -37,12 +38,14 @@ export interface Question {
 /** Asks the directories of one cluster. */
 export class Directories {
   readonly #network: Network;
+  readonly #time: ClusterTime;
   readonly #known: readonly Known[];
   #current: Known | undefined;
 
   /** `urls` in order of priority, without a last slash. */
-  constructor(network: Network, random: Random, urls: readonly string[]) {
+  constructor(network: Network, random: Random, time: ClusterTime, urls: readonly string[]) {
     this.#network = network;
+    this.#time = time;
     this.#known = urls.map((url) => ({
       url,
       retries: new Backoff({ random, firstMs: 1_000, maxMs: 30_000 }),
@@ -102,6 +105,12 @@ export class Directories {
     );
   }
 
+  /** The date of an answer is in whole seconds, and as old as its way back was long. */
+  #hearDate(answer: RawAnswer, tookMs: number): void {
+    const dateMs = Date.parse(answer.headers.get("date") ?? "");
+    if (!Number.isNaN(dateMs)) this.#time.heard(dateMs, dateMs + 1_000 + tookMs);
+  }
+
   #inOrder(): readonly Known[] {
     const nowMs = this.#network.clock.elapsedMs();
     const due = this.#known.filter(({ dueAtMs, restsUntilMs }) => {
@@ -115,7 +124,9 @@ export class Directories {
     const { clock } = this.#network;
     const { lat, lon } = wanted.location;
     const url = `${directory.url}/nearest?lat=${lat}&lon=${lon}&limit=${wanted.limit}`;
+    const sentAtMs = clock.elapsedMs();
     const answer = await exchange(this.#network, { method: "GET", url }, patience);
+    this.#hearDate(answer, clock.elapsedMs() - sentAtMs);
     directory.restsUntilMs = clock.elapsedMs() + retryAfterMs(answer.headers, clock.nowMs());
     const nodes = nodesOf(answer, directory.url);
     if (nodes.length === 0) {

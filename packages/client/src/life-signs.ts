@@ -21,6 +21,8 @@ export class LifeSigns {
   readonly #network: Network;
   readonly #node: PooledNode;
   readonly #everyMs: number;
+  /** The node has so long for the request in any case, on the clock's `elapsedMs`: its deadline reckons with that. */
+  readonly #notBeforeMs: number;
   readonly #closed: AbortSignal;
   readonly #hung = new AbortController();
   #isStopped = false;
@@ -33,6 +35,7 @@ export class LifeSigns {
     this.#network = network;
     this.#node = node;
     this.#everyMs = budgetMs / 2;
+    this.#notBeforeMs = network.clock.elapsedMs() + budgetMs;
     this.#closed = closed;
     const either = eitherOf(signal, this.#hung.signal);
     this.signal = either.signal;
@@ -59,9 +62,13 @@ export class LifeSigns {
       await node.lifeSign;
       if (!this.#isStopped) this.#schedule();
     } catch (cause) {
-      if (!this.#isStopped) {
+      const { clock, deadlines } = this.#network;
+      const end = (): void =>
         this.#hung.abort(new NoAnswer("no sign of life", "silent", true, cause));
-      }
+      const leftMs = this.#notBeforeMs - clock.elapsedMs();
+      if (this.#isStopped) return;
+      if (leftMs > 0) this.#cancel = deadlines.after(leftMs, end);
+      else end();
     }
   }
 

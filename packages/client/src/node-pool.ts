@@ -13,6 +13,7 @@ import { Backoff, type Random } from "@meridian/runtime";
 import { Circuit } from "./circuit.ts";
 import type { NodeInfo } from "./directory.ts";
 import type { Events } from "./events.ts";
+import { NodeTime } from "./node-time.ts";
 import { Probation } from "./probation.ts";
 import { isFaster, RoundTrips } from "./round-trips.ts";
 import { Slots } from "./slots.ts";
@@ -23,6 +24,7 @@ export interface PooledNode {
   readonly circuit: Circuit;
   readonly probation: Probation;
   readonly roundTrips: RoundTrips;
+  readonly time: NodeTime;
   /** Bounds the requests under way. */
   readonly slots: Slots;
   /** Whether the directory's last answer had it. */
@@ -183,6 +185,7 @@ export class NodePool {
         this.#events?.tell("node", { id: info.id, url: info.url, circuit });
       }),
       probation,
+      time: new NodeTime(),
       roundTrips: new RoundTrips(),
       slots: new Slots(),
       listed: true,

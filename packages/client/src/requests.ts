@@ -26,7 +26,7 @@ const DEADLINE_MS_MAX = 600_000;
 /** The largest body of `/batch/set`, in bytes, which every node accepts; a body with one larger value alone may exceed it. */
 const BATCH_BYTES_MAX = 16 * 1024 * 1024 - 1024;
 /** A larger body may take longer to send than an attempt's time limit. */
-const SLOW_BODY_BYTES = 64 * 1024;
+export const SLOW_BODY_BYTES: number = 64 * 1024;
 
 /** The options of every call. */
 const CALL: readonly string[] = ["signal", "deadlineMs"];

@@ -15,6 +15,8 @@ export interface NodeRequest {
   readonly body?: Uint8Array;
   /** The request may take longer than an attempt's time limit, such as one that waits for acknowledgements. Meanwhile the client checks that the node still answers. */
   readonly slow?: boolean;
+  /** How long the node may wait before it does what is asked, in milliseconds. Default 0. */
+  readonly waitMs?: number;
   /** A write that is applied only if a condition holds. */
   readonly conditional?: boolean;
   /** The same over a WebSocket, if it can carry the request. */
@@ -23,7 +25,10 @@ export interface NodeRequest {
 
 /** A request over a WebSocket, without its id and its session. Values are bytes. */
 export type SocketMessage = {
-  [Type in SocketRequestType]: Omit<SocketRequestOf<Type>, "id" | "position" | "waitMs">;
+  [Type in SocketRequestType]: Omit<
+    SocketRequestOf<Type>,
+    "id" | "position" | "waitMs" | "deadlineMs"
+  >;
 }[SocketRequestType];
 
 /** The bounds of one call. */
@@ -101,7 +106,7 @@ export function withFacts(run: Run, error: MeridianError): MeridianError {
   const details: Record<string, unknown> = { ...error.details };
   let { message } = error;
   if (run.failures.length > 0) details["failures"] = [...run.failures];
-  if (run.mayHaveBeenApplied && !isRead(run.request)) {
+  if (run.mayHaveBeenApplied && !changesNothing(run.request)) {
     details["mayHaveBeenApplied"] = true;
     message += "; an attempt without an answer may have been applied";
   }
@@ -113,8 +118,9 @@ function toldBy(run: Run): string {
   return run.failures.map(({ node, reason }) => `${node}: ${reason}`).join("; ");
 }
 
-function isRead(request: NodeRequest): boolean {
-  return request.method === "GET" || request.path === "/batch/get";
+/** Whether a request only reads. */
+export function changesNothing({ method, path }: NodeRequest): boolean {
+  return method === "GET" || path === "/batch/get" || path === "/batch/has";
 }
 
 /** The error of a call whose deadline is over while it waits for a request that it shares with other calls. */

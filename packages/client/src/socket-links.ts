@@ -225,8 +225,10 @@ export class SocketLinks {
         } else this.#bar(known, end);
         resolve();
       };
+      const onTime = (nowMs: number, sentAtMs: number): void =>
+        node.time.heard(nowMs, sentAtMs, network.clock.elapsedMs());
       try {
-        link = new Link({ network, dial, node: node.info.url, onOpen, onEnd });
+        link = new Link({ network, dial, node: node.info.url, onOpen, onTime, onEnd });
       } catch (cause) {
         // A platform may forbid it: a page that came over HTTPS opens no WebSocket without TLS.
         return onEnd({ code: undefined, isRefused: true, reason: String(cause) });

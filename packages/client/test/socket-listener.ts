@@ -44,6 +44,8 @@ export class SocketListener {
   refused = 0;
   /** Members that it does not know, as an older node. */
   unknown: readonly string[] = [];
+  /** The time that the answers to pings tell; undefined for an older node, which tells none. */
+  nowMs: number | undefined;
   /** Whether pings get no answer. */
   isMute = false;
 
@@ -88,7 +90,8 @@ export class SocketListener {
     }
     if (request.type === "auth") this.tokens.push(request.token);
     if (request.type === "auth" || request.type === "ping") {
-      socket.send(resultMessage(id, undefined, jsonResult("{}")));
+      const told = request.type === "ping" ? { nowMs: this.nowMs } : {};
+      socket.send(resultMessage(id, undefined, jsonResult(JSON.stringify(told))));
       return;
     }
     const { answer, holding, count } = this.#options;
@@ -103,13 +106,16 @@ export class SocketListener {
 
 /** The HTTP request that says the same. */
 export function callOf(request: SocketRequest): Call {
-  const { position, waitMs, traceparent, tracestate, ifMatch, ifNoneMatch, contentType, ...rest } =
-    request as Readonly<Record<string, unknown>>;
+  const { position, waitMs, deadlineMs, traceparent, tracestate, ...others } = request as Readonly<
+    Record<string, unknown>
+  >;
+  const { ifMatch, ifNoneMatch, contentType, ...rest } = others;
   const named = {
     traceparent,
     tracestate,
     "meridian-position": position,
     "meridian-wait-ms": waitMs,
+    "meridian-deadline": deadlineMs,
     "if-match": ifMatch,
     "if-none-match": ifNoneMatch,
     "content-type": contentType,

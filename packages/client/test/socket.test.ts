@@ -163,6 +163,30 @@ test("a call that is a part of something says so over a WebSocket, and over HTTP
   expect([await client.get("key"), told(), party.server.requests]).toEqual([1, undefined, 2]);
 });
 
+test("a write over a WebSocket has a deadline by the time that the node tells over it", async () => {
+  const party = await openParty();
+  const nowMs = Date.UTC(2100, 0);
+  socketsOf(party).nowMs = nowMs;
+  const client = await clientOf(party, { transport: "websocket", attemptMs: 60_000 });
+  const told = (): number => Number(party.node.calls.at(-1)?.headers["meridian-deadline"]);
+  await client.set("key", 1);
+  expect(told()).toBeLessThan(nowMs);
+  await client.set("key", 2);
+  expect(told()).toBeGreaterThan(nowMs);
+  expect(party.server.requests).toBe(0);
+});
+
+test("a node that is older gets its writes over a WebSocket without a deadline, and the first one over HTTP", async () => {
+  const party = await openParty();
+  socketsOf(party).unknown = ["deadlineMs"];
+  const client = await clientOf(party, { transport: "websocket" });
+  const told = (): unknown => party.node.calls.at(-1)?.headers["meridian-deadline"];
+  await client.set("key", 1);
+  expect([told(), party.server.requests]).toEqual([expect.any(String), 1]);
+  await client.set("key", 2);
+  expect([told(), party.server.requests]).toEqual([undefined, 1]);
+});
+
 test("close ends calls under way, and the connection", async () => {
   const party = await openParty();
   const client = await clientOf(party, { transport: "websocket" });

@@ -55,6 +55,8 @@ const KNOWN: ReadonlySet<string> = new Set([
   "authorization",
   "meridian-position",
   "meridian-wait-ms",
+  // It asks nothing of a read.
+  "meridian-deadline",
   "traceparent",
   "tracestate",
 ]);

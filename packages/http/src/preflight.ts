@@ -4,7 +4,7 @@ import { REFUSAL_HEADERS } from "./origins.ts";
 
 /** What pages send beside what they may always send. */
 const REQUEST_HEADERS =
-  "Authorization, Content-Type, If-Match, If-None-Match, Meridian-Position, Meridian-Wait-Ms, Traceparent, Tracestate, X-Request-Id";
+  "Authorization, Content-Type, If-Match, If-None-Match, Meridian-Deadline, Meridian-Position, Meridian-Wait-Ms, Traceparent, Tracestate, X-Request-Id";
 
 /**
  * The headers of the answer on a path that takes `methods`. They are the same for every page. A page that may not ask learns this from the refusal of

@@ -141,6 +141,12 @@ export const ERROR_KINDS = {
     status: 409,
     retryable: true,
   },
+  DEADLINE_PASSED: {
+    title:
+      "The write came to its turn after the deadline that its client has set; it was not made.",
+    status: 409,
+    retryable: true,
+  },
   ACK_TIMEOUT: {
     title: "The write is stored on this node, but not yet acknowledged as widely as asked.",
     status: 504,

@@ -43,28 +43,32 @@ const VALUES: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   wait: fc.integer({ min: 0, max: 10_000 }),
   limit: fc.integer({ min: 1, max: 1_000 }),
   id: fc.integer({ min: 0, max: BINARY_ID_MAX }),
+  time: fc.maxSafeNat(),
   instant: fc.oneof(fc.constant("never"), fc.integer({ min: 1 })),
   flag: fc.constant(true),
   keys: fc.array(key, { minLength: 1, maxLength: 5 }),
   items: fc.array(ITEM, { minLength: 1, maxLength: 5 }),
 };
 
-/** Members that every request has which is answered from data, and the bits of which stand for nothing in the others. */
-const TRACE = [
-  ["traceparent", "text"],
-  ["tracestate", "text"],
+/** Members that many requests have, by the highest bits, which stand for nothing in the others. */
+const LAST = [
+  [1 << 13, "deadlineMs", "time"],
+  [1 << 14, "traceparent", "text"],
+  [1 << 15, "tracestate", "text"],
 ] as const;
-const traceOf = (type: SocketRequestType): readonly (readonly [string, string])[] =>
-  "traceparent" in SOCKET_REQUESTS[type].entries ? TRACE : [];
+const lastOf = (type: SocketRequestType): readonly (typeof LAST)[number][] =>
+  LAST.filter(([, name]) => name in SOCKET_REQUESTS[type].entries);
+/** The members that a request may have, in the order in which they are written. */
+const optionalOf = (type: SocketRequestType): readonly (readonly [string, string])[] => [
+  ...BINARY_REQUESTS[type].optional,
+  ...lastOf(type).map(([, ...member]) => member),
+];
 
 /** Any request of a type, as the table tells of it. */
 function requestOf(type: SocketRequestType): fc.Arbitrary<BinaryRequest> {
-  const { members, optional } = BINARY_REQUESTS[type];
+  const { members } = BINARY_REQUESTS[type];
   const all = Object.fromEntries(
-    [...members, ...optional, ...traceOf(type)].map(([name, kind]) => [
-      name,
-      VALUES[kind] ?? fc.constant(0),
-    ]),
+    [...members, ...optionalOf(type)].map(([name, kind]) => [name, VALUES[kind] ?? fc.constant(0)]),
   );
   const requiredKeys = members.map(([name]) => name);
   return fc
@@ -80,8 +84,7 @@ const codeOf = (bytes: Uint8Array): string => {
 
 it("has every member that a request has in JSON, but for the encoding of values", () => {
   for (const type of TYPES) {
-    const { members, optional } = BINARY_REQUESTS[type];
-    const names = [...members, ...optional, ...traceOf(type)].map(([name]) => name);
+    const names = [...BINARY_REQUESTS[type].members, ...optionalOf(type)].map(([name]) => name);
     const known = Object.keys(SOCKET_REQUESTS[type].entries).filter((name) => name !== "encoding");
     expect([type, ["id", "type", ...names].toSorted()]).toEqual([type, known.toSorted()]);
   }
@@ -117,8 +120,10 @@ describe("a request", () => {
 
   it.each(TYPES)("%s is refused with a bit that stands for nothing", (type) => {
     const { code, optional } = BINARY_REQUESTS[type];
-    for (let bit = optional.length; bit < 16 - traceOf(type).length; bit += 1) {
+    const known = lastOf(type).reduce((bits, [bit]) => bits | bit, 0);
+    for (let bit = optional.length; bit < 16; bit += 1) {
       const bits = 1 << bit;
+      if ((known & bits) !== 0) continue;
       expect(codeOf(Uint8Array.of(code, 0, 0, 0, 1, bits >> 8, bits & 0xff))).toBe(
         "UNKNOWN_OPTION",
       );
@@ -157,6 +162,11 @@ describe("a request of bytes", () => {
     [
       "an instant that is no number",
       get([0, 1, 97, 0x7f, 0xf8, 0, 0, 0, 0, 0, 0], 32, 6),
+      "INVALID_BODY",
+    ],
+    [
+      "a deadline between two milliseconds",
+      codeOf(Uint8Array.of(5, 0, 0, 0, 1, 32, 0, 0, 1, 97, 0x3f, 0xf8, 0, 0, 0, 0, 0, 0)),
       "INVALID_BODY",
     ],
     ["a watch that no id can name", get([255, 255, 255, 255], 0, 12), "MALFORMED_MESSAGE"],

@@ -29,9 +29,18 @@ export interface LeasesOptions {
 const LEASES_MAX = 10_000;
 const WAITERS_MAX = 500;
 
-/** A client that waits for a lease. */
-interface Waiter {
+/** A client that asks for a lease. */
+interface LeaseRequest {
+  /** How long it is held. */
   readonly ttlMs: number;
+  /** How long to wait while another client holds it. */
+  readonly waitMs: number;
+  /** Throws if the client has given its request up by now. Default: it never does. */
+  readonly checkWanted?: () => void;
+}
+
+/** A client that waits for a lease. */
+interface Waiter extends LeaseRequest {
   /** Given the id of its lease, or undefined if somebody else is done, or the wait is over. */
   readonly answer: (id: string | undefined) => void;
 }
@@ -66,11 +75,13 @@ export class Leases {
   }
 
   /**
-   * The id of the lease of a key, held for `ttlMs`; undefined where another client had it and is done, or has it still after
-   * `waitMs`. Throws `INVALID_KEY`, and `OVERLOADED` where too many leases are held, or too many clients wait.
+   * The id of the lease of a key; undefined where another client had it and is done, or has it still after the wait. Throws `INVALID_KEY`,
+   * `OVERLOADED` where too many leases are held, or too many clients wait, and what `checkWanted` throws.
    */
-  acquire(key: string, ttlMs: number, waitMs: number): Promise<string | undefined> {
+  acquire(key: string, request: LeaseRequest): Promise<string | undefined> {
     checkClientKey(key);
+    request.checkWanted?.();
+    const { ttlMs, waitMs } = request;
     const lease = this.#held.get(key);
     if (lease === undefined) return Promise.resolve(this.#grant(key, ttlMs, new Set()));
     if (waitMs <= 0 || this.#isClosed) return Promise.resolve(undefined);
@@ -79,7 +90,7 @@ export class Leases {
     return new Promise((resolve) => {
       const { waiters } = lease;
       const waiter: Waiter = {
-        ttlMs,
+        ...request,
         answer: (id) => {
           cancel();
           waiters.delete(waiter);
@@ -121,9 +132,21 @@ export class Leases {
   /** The holder's time is over: the client that has waited longest gets the next lease. */
   #expire(key: string): void {
     const waiters = this.#held.get(key)?.waiters ?? new Set();
-    const [next] = waiters;
-    if (next === undefined) this.#held.delete(key);
-    else next.answer(this.#grant(key, next.ttlMs, waiters));
+    for (const next of waiters) {
+      if (isWanted(next)) return next.answer(this.#grant(key, next.ttlMs, waiters));
+      next.answer(undefined);
+    }
+    this.#held.delete(key);
+  }
+}
+
+/** Whether a client still waits for what it has asked for. */
+function isWanted({ checkWanted }: LeaseRequest): boolean {
+  try {
+    checkWanted?.();
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -32,6 +32,8 @@ export interface AckRequest {
   readonly timeoutMs: number;
   /** What the write is a part of: who takes it in is told so. */
   readonly trace?: TraceContext;
+  /** The instant of the cluster's time from which on the write must not be made, in milliseconds since the Unix epoch. */
+  readonly deadlineMs?: number | undefined;
 }
 
 /** One value to set. */

@@ -45,6 +45,7 @@ import {
 } from "./requests.ts";
 import { StorePatience } from "./store-patience.ts";
 import type { WriteGate } from "./write-gate.ts";
+import { checkDeadline } from "./write-deadline.ts";
 import { WriteQueue } from "./write-queue.ts";
 
 /** The default for the most bytes that wait in memory to be stored. */
@@ -123,7 +124,7 @@ export class Writes {
 
   /**
    * Sets values in one commit: all of them or none. Throws `INVALID_KEY`, `VALUE_TOO_LARGE`,
-   * `INVALID_ARGUMENT` (the content type), `PRECONDITION_FAILED`, `ACK_TIMEOUT` (the write is stored), `OVERLOADED`
+   * `INVALID_ARGUMENT` (the content type), `PRECONDITION_FAILED`, `DEADLINE_PASSED`, `ACK_TIMEOUT` (the write is stored), `OVERLOADED`
    * (with `details.mayHaveBeenApplied` if the disk has had the write for too long), `STORE_FULL` or `STORE_READ_ONLY` while the
    * disk takes no new values, and what the store throws.
    */
@@ -227,7 +228,11 @@ export class Writes {
    */
   async replay(id: number, ack: AckRequest, condition?: Condition): Promise<WriteResult> {
     this.#options.gate.checkRoom();
-    const check = condition && this.#onLive(condition);
+    const onLive = condition && this.#onLive(condition);
+    const check = (current: EntryMark | undefined): void => {
+      this.checkDeadline(ack.deadlineMs);
+      onLive?.(current);
+    };
     const held = this.quarantine.get(id)?.entry;
     const writes = held === undefined ? [] : [held];
     return this.#write(writes, bytesOf(writes), ack, () =>
@@ -265,6 +270,11 @@ export class Writes {
     checkBytes("a value", bytes, this.valueBytesMax);
   }
 
+  /** Throws as the function of that name does. */
+  checkDeadline(deadlineMs: number | undefined): void {
+    if (deadlineMs !== undefined) checkDeadline(deadlineMs, this.#options.replica.nowMs());
+  }
+
   /** Calls `about` with the live entry among those that the replica gives, if there is one. */
   #onLive<E extends EntryMark, T>(
     about: (live: E | undefined) => T,
@@ -279,7 +289,26 @@ export class Writes {
 
   #writeAll(writes: readonly BatchWrite[], bytes: number, ack: AckRequest): Promise<WriteResult> {
     const { replica } = this.#options;
-    return this.#write(writes, bytes, ack, () => replica.write(writes, needsOf(ack)));
+    const inTime = this.#inTime(writes, ack.deadlineMs);
+    return this.#write(writes, bytes, ack, () => replica.write(inTime, needsOf(ack)));
+  }
+
+  /** The same writes, all of which are refused if they get their stamps too late: they get them together, so the first one looks. */
+  #inTime(writes: readonly BatchWrite[], deadlineMs: number | undefined): readonly BatchWrite[] {
+    const [first, ...rest] = writes;
+    if (deadlineMs === undefined || first === undefined) return writes;
+    if ("update" in first) {
+      const update: Extract<BatchWrite, { update: unknown }>["update"] = (current) => {
+        this.checkDeadline(deadlineMs);
+        return first.update(current);
+      };
+      return [{ ...first, update }, ...rest];
+    }
+    const check = (current: EntryMark | undefined): void => {
+      this.checkDeadline(deadlineMs);
+      first.check?.(current);
+    };
+    return [{ ...first, check }, ...rest];
   }
 
   /** Writes `bytes` bytes of these keys, and waits until the write has reached the level that was asked for. */

@@ -11,6 +11,7 @@ import {
   encodeBinaryRequest,
   readBinaryMessage,
   SOCKET_PATH,
+  type BinaryMessage,
   type BinaryRequest,
 } from "@meridian/protocol/binary-socket-api";
 
@@ -31,6 +32,8 @@ export interface SocketLinkOptions {
   /** The URL of the node. */
   readonly node: string;
   readonly onOpen: () => void;
+  /** The node has told its time in the answer to what was sent at `sentAtMs` of the clock's `elapsedMs`. */
+  readonly onTime?: (nowMs: number, sentAtMs: number) => void;
   /** The link has ended, or was never open. Called once. */
   readonly onEnd: (end: WireEnd) => void;
 }
@@ -42,10 +45,11 @@ interface Pending {
   readonly reject: (cause: unknown) => void;
 }
 
-/** What goes with a request: the position that its session has to reach and how long to wait for it, and what it is a part of. */
+/** What goes with a request: the position that its session has to reach and how long to wait for it, until when a write may be made, and what it is a part of. */
 export interface Presented {
   readonly position?: string;
   readonly waitMs?: number;
+  readonly deadlineMs?: number | undefined;
   readonly traceparent?: string | undefined;
   readonly tracestate?: string | undefined;
 }
@@ -55,6 +59,9 @@ const ID_MAX = 0x7f_ff_ff_ff;
 
 /** A link over which nothing has come for so long is not trusted until it answers a ping, in milliseconds: the network may have forgotten it. */
 const FRESH_MS = 10_000;
+
+/** How often the node is asked what time it is while it is sent writes, in milliseconds. */
+const TIME_MS = 30_000;
 
 /** The close code of a node that stops, and has answered all requests that it had begun. */
 const GOING_AWAY = 1001;
@@ -72,6 +79,8 @@ export class SocketLink {
   #token: string | undefined;
   readonly #heard: Heard;
   #pingedAtMs = -Infinity;
+  /** The last question for the node's time. */
+  #timeQuestion = { id: -1, sentAtMs: -Infinity };
   #isOpen = false;
   #isRetired = false;
   #isHeld = false;
@@ -82,8 +91,8 @@ export class SocketLink {
     this.#watches = new LinkWatches({
       network: options.network,
       heard: this.#heard,
-      ping: () => this.#tell({ type: "ping" }),
-      unwatch: (watch) => this.#tell({ type: "unwatch", watch }),
+      ping: () => void this.#tell({ type: "ping" }),
+      unwatch: (watch) => void this.#tell({ type: "unwatch", watch }),
       onSilence: () => this.retire(),
       onChange: () => this.#hold(),
     });
@@ -102,6 +111,9 @@ export class SocketLink {
 
   /** Whether the node takes requests that say what they are a part of, as far as is known. */
   takesTraces = true;
+
+  /** Whether the node takes writes that say until when they may be made, as far as is known. */
+  takesDeadlines = true;
 
   /** Whether requests may be sent. */
   get isOpen(): boolean {
@@ -141,6 +153,7 @@ export class SocketLink {
 
   /** Asks. Rejects with `NoAnswer`, `LetGo`, the signal's reason, or `RangeError` for a request that is too long for a message. */
   ask(message: SocketMessage, session: Presented, patience: Patience): Promise<RawAnswer> {
+    if (session.deadlineMs !== undefined) this.#askTime();
     return new Promise((resolve, reject) => {
       this.#send(this.#nextId(), { ...message, ...session }, patience, { resolve, reject });
     });
@@ -202,10 +215,24 @@ export class SocketLink {
     this.#wire.send(bytes);
   }
 
-  /** Sends what needs no answer. */
-  #tell(message: SocketMessage): void {
+  /** Sends what nobody waits for. Returns its id. */
+  #tell(message: SocketMessage): number {
     const id = this.#nextId();
     this.#wire.send(encodeBinaryRequest({ ...message, id } as BinaryRequest));
+    return id;
+  }
+
+  /** Asks what time it is at the node, unless it has been asked of late. */
+  #askTime(): void {
+    const nowMs = this.#options.network.clock.elapsedMs();
+    if (nowMs - this.#timeQuestion.sentAtMs < TIME_MS) return;
+    this.#timeQuestion = { id: this.#tell({ type: "ping" }), sentAtMs: nowMs };
+  }
+
+  #takeTime({ result }: Extract<BinaryMessage, { readonly kind: "result" }>): void {
+    if (result.form !== "json") return;
+    const { nowMs } = JSON.parse(result.json) as { readonly nowMs?: unknown };
+    if (typeof nowMs === "number") this.#options.onTime?.(nowMs, this.#timeQuestion.sentAtMs);
   }
 
   #hold(): void {
@@ -237,6 +264,9 @@ export class SocketLink {
       const { id } = message;
       if (id === null) return;
       const pending = this.#pending.get(id);
+      if (message.kind === "result" && id === this.#timeQuestion.id && pending === undefined) {
+        return this.#takeTime(message);
+      }
       if (message.kind !== "error" && (message.kind !== "result" || pending === undefined)) {
         return this.#watches.take(message, this.#position);
       }

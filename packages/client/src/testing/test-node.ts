@@ -13,9 +13,17 @@ import { TestStreams } from "./test-streams.ts";
 
 /**
  * How a node behaves. `draining`, `syncing`: it answers that it does not serve. `refused`: it refuses connections. `silent`: it accepts requests,
- * and neither executes nor answers them. `answers-lost`: it executes requests, and its answers are lost.
+ * and neither executes nor answers them. `frozen`: the same, but it reads them once it has another mood. `answers-lost`: it executes requests, and its
+ * answers are lost.
  */
-export type TestNodeMood = "ready" | "draining" | "syncing" | "refused" | "silent" | "answers-lost";
+export type TestNodeMood =
+  | "ready"
+  | "draining"
+  | "syncing"
+  | "refused"
+  | "silent"
+  | "frozen"
+  | "answers-lost";
 
 /** A request as a node is given it. */
 export interface TestRequest {
@@ -38,6 +46,9 @@ interface Body {
   readonly ack?: string | number;
 }
 
+/** How far ahead a deadline may be, in milliseconds. */
+const DEADLINE_AHEAD_MS_MAX = 3_600_000;
+
 const encoder = new TextEncoder();
 
 /** A simulated node. */
@@ -47,9 +58,13 @@ export class TestNode {
   #mood: TestNodeMood = "ready";
   /** How many requests have come, without those to `/readyz`. */
   requests = 0;
+  /** How far its clock is ahead of the cluster's, in milliseconds. It judges by it until when a write may be made. */
+  clockAheadMs = 0;
   readonly #data: TestData;
   readonly #streams: TestStreams;
   readonly #faults: ErrorCode[] = [];
+  /** Each reads a request that has come while the node was frozen. */
+  #unread: (() => void)[] = [];
 
   constructor(id: string, data: TestData) {
     this.id = id;
@@ -70,6 +85,7 @@ export class TestNode {
 
   set mood(mood: TestNodeMood) {
     this.#mood = mood;
+    if (mood !== "frozen") for (const read of this.#unread.splice(0)) read();
     // Connections stay open where a node says nothing; otherwise it ends them.
     if (mood === "refused" || mood === "draining" || mood === "syncing") this.#streams.cut();
   }
@@ -81,6 +97,7 @@ export class TestNode {
 
   /** Answers a request. */
   async answer(request: TestRequest): Promise<Response> {
+    if (this.#mood === "frozen") await new Promise<void>((read) => this.#unread.push(read));
     try {
       return await this.#route(request);
     } catch (cause) {
@@ -100,6 +117,7 @@ export class TestNode {
     this.requests += 1;
     const fault = this.#faults.shift();
     if (fault !== undefined) throw new MeridianError(fault, "A fault that the test asked for");
+    this.#checkDeadline(request);
     if (path.startsWith("/cache/")) {
       return this.#single(request, decodeURIComponent(path.slice("/cache/".length)));
     }
@@ -116,6 +134,20 @@ export class TestNode {
       default:
         return this.#batch(path, JSON.parse(new TextDecoder().decode(body)) as Body);
     }
+  }
+
+  #checkDeadline({ method, headers }: TestRequest): void {
+    const deadline = headers.get("meridian-deadline");
+    if (method === "GET" || deadline === null) return;
+    const [deadlineMs, nowMs] = [Number(deadline), this.#nowMs];
+    if (deadlineMs > nowMs && deadlineMs <= nowMs + DEADLINE_AHEAD_MS_MAX) return;
+    const code = deadlineMs > nowMs ? "INVALID_ARGUMENT" : "DEADLINE_PASSED";
+    const said = `Expected a deadline within an hour from ${nowMs} on, got ${deadline}`;
+    throw new MeridianError(code, said, { details: { deadlineMs, nowMs } });
+  }
+
+  get #nowMs(): number {
+    return Math.floor(this.#data.clock.nowMs()) + this.clockAheadMs;
   }
 
   #single({ method, query, headers, body }: TestRequest, key: string): Response {
@@ -250,7 +282,11 @@ export class TestNode {
     body: string | Uint8Array | ReadableStream<Uint8Array> | null,
     headers: Readonly<Record<string, string>>,
   ): Response {
-    const own = { "meridian-node": this.id, "meridian-position": this.#position() };
+    const own = {
+      "meridian-node": this.id,
+      "meridian-position": this.#position(),
+      "meridian-time": String(this.#nowMs),
+    };
     return new Response(body as ConstructorParameters<typeof Response>[0], {
       status,
       headers: { ...headers, ...own },

@@ -32,6 +32,13 @@ export const SESSION: readonly Parameter[] = [
   },
   { name: "Meridian-Wait-Ms", description: "How long to wait for that, at most 10 000." },
 ];
+export const DEADLINE: Parameter = {
+  name: "Meridian-Deadline",
+  description:
+    "Refuse the write once the region's time is this, in milliseconds since the Unix epoch: the client has given it up by then.",
+};
+/** The headers of a write. */
+export const WRITE_HEADERS: readonly Parameter[] = [...SESSION, DEADLINE];
 export const LIMIT = {
   name: "limit",
   description: "How many at most, 1 000 or fewer; 100 by default.",
@@ -44,6 +51,7 @@ export const READING = [
   "INVALID_POSITION",
 ] as const;
 export const WRITING = [
+  "DEADLINE_PASSED",
   "NODE_REFUSED",
   "NODE_NOT_ADMITTED",
   "STORE_FULL",

@@ -31,6 +31,8 @@ const session = {
 };
 /** What a request is a part of, as the headers of W3C Trace Context say it. */
 const trace = { traceparent: v.optional(v.string()), tracestate: v.optional(v.string()) };
+/** The instant by the region's time from which on a write is refused: its client has given it up by then. */
+const deadline = { deadlineMs: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(0))) };
 const stale = { stale: v.optional(v.boolean()) };
 const ack = {
   ack: v.optional(v.union([v.string(), v.number()])),
@@ -69,6 +71,7 @@ export const SOCKET_REQUESTS = {
     ...ack,
     ...conditions,
     ...session,
+    ...deadline,
     ...trace,
   }),
   delete: v.strictObject({
@@ -78,6 +81,7 @@ export const SOCKET_REQUESTS = {
     ...ack,
     ...conditions,
     ...session,
+    ...deadline,
     ...trace,
   }),
   touch: v.strictObject({
@@ -88,6 +92,7 @@ export const SOCKET_REQUESTS = {
     expiresAt: v.optional(v.union([v.literal("never"), v.number()])),
     ...ack,
     ...session,
+    ...deadline,
     ...trace,
   }),
   getMany: v.strictObject({
@@ -104,6 +109,7 @@ export const SOCKET_REQUESTS = {
     entries: v.pipe(v.array(item), v.minLength(1), v.maxLength(KEYS_MAX)),
     ...ack,
     ...session,
+    ...deadline,
     ...trace,
   }),
   deleteMany: v.strictObject({
@@ -112,6 +118,7 @@ export const SOCKET_REQUESTS = {
     keys,
     ...ack,
     ...session,
+    ...deadline,
     ...trace,
   }),
   hasMany: v.strictObject({
@@ -126,6 +133,7 @@ export const SOCKET_REQUESTS = {
     type: v.literal("pull"),
     key: v.string(),
     ...session,
+    ...deadline,
     ...trace,
   }),
   lease: v.strictObject({
@@ -135,6 +143,7 @@ export const SOCKET_REQUESTS = {
     ttl: v.optional(duration),
     wait: v.optional(duration),
     ...session,
+    ...deadline,
     ...trace,
   }),
   release: v.strictObject({
@@ -142,6 +151,7 @@ export const SOCKET_REQUESTS = {
     type: v.literal("release"),
     key: v.string(),
     lease: v.string(),
+    ...deadline,
     ...trace,
   }),
   entries: v.strictObject({

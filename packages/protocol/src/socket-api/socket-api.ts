@@ -53,7 +53,13 @@ const READING = [
   "POSITION_NOT_REACHED",
   "INVALID_POSITION",
 ] as const;
-const WRITING = ["NODE_REFUSED", "NODE_NOT_ADMITTED", "STORE_FULL", "STORE_FAILED"] as const;
+const WRITING = [
+  "DEADLINE_PASSED",
+  "NODE_REFUSED",
+  "NODE_NOT_ADMITTED",
+  "STORE_FULL",
+  "STORE_FAILED",
+] as const;
 
 /** Every request that a region takes over a WebSocket, by its type. */
 export const SOCKET_API = {
@@ -64,9 +70,9 @@ export const SOCKET_API = {
     errors: ["RATE_LIMITED"],
   },
   ping: {
-    summary: "Does nothing, and is answered.",
+    summary: "Does nothing, and is answered with the region's time.",
     access: { scope: "any" },
-    result: nothing,
+    result: v.object({ nowMs: v.optional(v.number()) }),
     errors: [],
   },
   get: {
@@ -134,13 +140,13 @@ export const SOCKET_API = {
     summary: "Asks for the lease of a key: the right to be the one client that loads its value.",
     access: { scope: "write", keys: "query" },
     result: lease,
-    errors: ["INVALID_KEY", "OVERLOADED", ...READING],
+    errors: ["INVALID_KEY", "OVERLOADED", "DEADLINE_PASSED", ...READING],
   },
   release: {
     summary: "Gives a lease back. The clients that wait for it are answered.",
     access: { scope: "write", keys: "query" },
     result: released,
-    errors: ["INVALID_KEY"],
+    errors: ["INVALID_KEY", "DEADLINE_PASSED"],
   },
   entries: {
     summary: "Lists live keys in order, without counting as a use of them.",

@@ -112,6 +112,16 @@ export function readFlag(name: string, text: string | undefined): boolean {
   );
 }
 
+/** Reads until when a write may be made. Throws `INVALID_ARGUMENT`. */
+export function readDeadline(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw new MeridianError(
+    "INVALID_ARGUMENT",
+    `Expected \`Meridian-Deadline\` as milliseconds since 1970, got \`${text.slice(0, 100)}\``,
+  );
+}
+
 /** The value of a header of a request, by its name in lower case. */
 export type HeaderReader = (name: string) => string | undefined;
 

@@ -22,6 +22,11 @@ export function nodeHeaders(
   return [...miss, "Meridian-Node", nodeId, ...position];
 }
 
+/** The node's time, from which a client reckons until when its next write may be made. */
+export function timeHeaders({ time }: RegionService): HeaderList {
+  return ["Meridian-Time", String(Math.floor(time.nowMs()))];
+}
+
 /**
  * The headers of every value. A cache may keep the value, but must ask each time whether it is still valid, which the entity tag makes cheap: an
  * entry may be replaced at any moment, and the client may have seen the newer one elsewhere. A browser must not run scripts that are in the value:

@@ -13,8 +13,8 @@ import type { Clock } from "@meridian/runtime";
 import type { AckRequest } from "../../service/requests.ts";
 import type { RegionService } from "../../service/region-service.ts";
 import type { ServedNode } from "../listener.ts";
-import { readAck, readSession } from "../api/arguments.ts";
-import { nodeHeaders } from "./answers.ts";
+import { readAck, readDeadline, readSession } from "../api/arguments.ts";
+import { nodeHeaders, timeHeaders } from "./answers.ts";
 import type { BatchBodies } from "./batch-bodies.ts";
 import type { DirectoryView } from "./directory-view.ts";
 import type { Tickets } from "./tickets.ts";
@@ -34,6 +34,8 @@ export interface HttpNode extends ServedNode {
   /** Where the console's files are; without it, there is no console. */
   readonly consoleFolder?: string | undefined;
 }
+
+const READS: ReadonlySet<string> = new Set(["GET", "HEAD"]);
 
 /** One request to a node and the means to answer it. */
 export class RegionExchange extends Exchange {
@@ -56,9 +58,18 @@ export class RegionExchange extends Exchange {
     await this.service.admission.admit(readSession(this.header, stale));
   }
 
-  /** How a write is to be acknowledged, and what it is a part of. Throws `INVALID_ARGUMENT`. */
+  /** Until when what the request asks for may be done. Throws `DEADLINE_PASSED` if that is over already, and `INVALID_ARGUMENT`. */
+  readDeadline(): number | undefined {
+    const deadlineMs = readDeadline(this.header("meridian-deadline"));
+    this.service.writes.checkDeadline(deadlineMs);
+    return deadlineMs;
+  }
+
+  /** How a write is to be acknowledged, until when it may be made, and what it is a part of. Throws as `readDeadline` does. */
   readAck(ack: string | undefined, timeout: string | undefined): AckRequest {
-    const asked = readAck(ack, timeout);
+    const plain = readAck(ack, timeout);
+    const deadlineMs = this.readDeadline();
+    const asked = deadlineMs === undefined ? plain : { ...plain, deadlineMs };
     const traceparent = this.header("traceparent");
     if (traceparent === undefined) return asked;
     const trace = parseTraceContext(traceparent, this.header("tracestate"));
@@ -66,7 +77,9 @@ export class RegionExchange extends Exchange {
   }
 
   protected override styleHeaders(error?: MeridianError): HeaderList {
-    return nodeHeaders(this.service, error, this.#losses);
+    const headers = nodeHeaders(this.service, error, this.#losses);
+    // Who reads needs no time, and reads are answered by shorter ways, too.
+    return READS.has(this.method) ? headers : [...headers, ...timeHeaders(this.service)];
   }
 
   /** Reads the body, within what all bodies together may take. Rejects with `VALUE_TOO_LARGE` beyond `bytesMax`. */

@@ -13,8 +13,11 @@ export async function acquireLease(
   const query = exchange.query("key", "ttl", "wait");
   const key = checkClientKey(required("key", query.key, "INVALID_KEY"));
   const { ttlMs, waitMs } = readLease(query.ttl, query.wait);
+  const deadlineMs = exchange.readDeadline();
   await exchange.admit();
-  const id = await exchange.service.leases.acquire(key, ttlMs, waitMs);
+  const { leases, writes } = exchange.service;
+  const checkWanted = (): void => writes.checkDeadline(deadlineMs);
+  const id = await leases.acquire(key, { ttlMs, waitMs, checkWanted });
   return exchange.json(200, { key, lease: id ?? null }, NO_STORE);
 }
 
@@ -23,6 +26,7 @@ export function releaseLease(exchange: RegionExchange): JsonAnswer<Described<typ
   const query = exchange.query("key", "lease");
   const key = checkClientKey(required("key", query.key, "INVALID_KEY"));
   const id = required("lease", query.lease, "INVALID_ARGUMENT");
+  exchange.readDeadline();
   return exchange.json(200, { key, released: exchange.service.leases.release(key, id) }, NO_STORE);
 }
 

@@ -68,6 +68,7 @@ export async function dropQuarantined(
   exchange: RegionExchange,
 ): Promise<JsonAnswer<Described<typeof dropped>>> {
   exchange.query();
+  exchange.readDeadline();
   const { id } = find(exchange);
   await exchange.service.writes.quarantine.drop([id]);
   return exchange.json(200, { id, dropped: true }, [...NO_STORE]);

@@ -393,7 +393,8 @@ export class ClientSocket implements Holder {
       await this.#access.show(request.token);
       this.#watches.check((watch) => this.#access.checkCover(watch));
     }
-    return this.#form.plain({});
+    const nowMs = Math.floor(this.#host.service.time.nowMs());
+    return this.#form.plain(request.type === "ping" ? { nowMs } : {});
   }
 
   async #operate(asked: DataRequest): Promise<Said> {
@@ -469,10 +470,8 @@ export class ClientSocket implements Holder {
   };
 
   #goAway(): void {
-    const { nodeId } = this.#host.service;
-    this.#close(
-      new MeridianError("GOING_AWAY", `Node \`${nodeId}\` is shutting down; ask another`),
-    );
+    const said = `Node \`${this.#host.service.nodeId}\` is shutting down; ask another`;
+    this.#close(new MeridianError("GOING_AWAY", said));
   }
 
   #end(reason: SocketCut, failure: MeridianError): void {

@@ -117,7 +117,7 @@ async function set(
   request: SocketRequestOf<"set">,
 ): Promise<Said> {
   const item = setRequestOf(service, request);
-  const ack = ackOf(request);
+  const ack = ackOf(service, request);
   const condition = conditionsOf(request);
   await admit(request);
   return writtenResult(form, await service.writes.set([item], ack, condition));
@@ -128,7 +128,7 @@ async function remove(
   request: SocketRequestOf<"delete">,
 ): Promise<Said> {
   const key = checkClientKey(request.key);
-  const ack = ackOf(request);
+  const ack = ackOf(service, request);
   const condition = conditionsOf(request);
   await admit(request);
   const result = await service.writes.delete(key, ack, condition);
@@ -143,7 +143,7 @@ async function touch(
   const key = checkClientKey(request.key);
   const until = expiresAt === undefined ? undefined : String(expiresAt);
   const life = readLife(textOf(ttl), until, service.time.nowMs());
-  const ack = ackOf(request);
+  const ack = ackOf(service, request);
   await admit(request);
   const bytes = service.reads.peek(key)?.value.byteLength ?? 0;
   const result = await service.writes.touch(key, life, bytes, ack);
@@ -183,7 +183,7 @@ async function setMany(
   request: SocketRequestOf<"setMany">,
 ): Promise<Said> {
   const items = request.entries.map((item) => setRequestOf(service, item));
-  const ack = ackOf(request);
+  const ack = ackOf(service, request);
   await admit(request);
   const { entries: all, acknowledged } = await service.writes.set(items, ack);
   return form.plain({ entries: all.map(factsOf), acknowledged });
@@ -194,7 +194,7 @@ async function deleteMany(
   request: SocketRequestOf<"deleteMany">,
 ): Promise<Said> {
   const keys = [...new Set(request.keys.map(checkClientKey))];
-  const ack = ackOf(request);
+  const ack = ackOf(service, request);
   await admit(request);
   const { entries: all, deleted, acknowledged } = await service.writes.deleteAll(keys, ack);
   const told = all.map((entry) => {
@@ -226,9 +226,10 @@ async function pull(
   request: SocketRequestOf<"pull">,
 ): Promise<Said> {
   const key = checkClientKey(request.key);
+  const ack = ackOf(service, request);
   await admit(request);
   // The value leaves the store before the answer is sent. Waiting for a wider acknowledgement would make it more likely that both are lost.
-  const held = await service.writes.pull(key, ackOf(request));
+  const held = await service.writes.pull(key, ack);
   if (held === undefined) throw keyNotFound(key);
   return form.found(held, faceOf(held), undefined);
 }
@@ -238,9 +239,11 @@ async function lease(
   request: SocketRequestOf<"lease">,
 ): Promise<Said> {
   const key = checkClientKey(request.key);
-  const { ttlMs, waitMs } = readLease(textOf(request.ttl), textOf(request.wait));
+  const { leases, writes } = service;
+  const checkWanted = (): void => writes.checkDeadline(request.deadlineMs);
+  const terms = { ...readLease(textOf(request.ttl), textOf(request.wait)), checkWanted };
   await admit(request);
-  const id = await service.leases.acquire(key, ttlMs, waitMs);
+  const id = await leases.acquire(key, terms);
   return form.plain({ key, lease: id ?? null });
 }
 
@@ -249,6 +252,7 @@ async function release(
   request: SocketRequestOf<"release">,
 ): Promise<Said> {
   const key = checkClientKey(request.key);
+  service.writes.checkDeadline(request.deadlineMs);
   return form.plain({ key, released: service.leases.release(key, request.lease) });
 }
 
@@ -315,10 +319,16 @@ interface Traced {
 interface Ack extends Traced {
   readonly ack?: string | number | undefined;
   readonly timeout?: string | number | undefined;
+  readonly deadlineMs?: number | undefined;
 }
 
-function ackOf({ ack, timeout, traceparent, tracestate }: Ack): AckRequest {
-  const asked = readAck(textOf(ack), textOf(timeout));
+/** How a write is to be acknowledged, until when it may be made, and what it is a part of. Throws `DEADLINE_PASSED` if that is over already. */
+function ackOf(
+  { writes }: RegionService,
+  { ack, timeout, deadlineMs, traceparent, tracestate }: Ack,
+): AckRequest {
+  writes.checkDeadline(deadlineMs);
+  const asked = { ...readAck(textOf(ack), textOf(timeout)), deadlineMs };
   const trace = traceparent === undefined ? undefined : parseTraceContext(traceparent, tracestate);
   return trace === undefined ? asked : { ...asked, trace };
 }

@@ -7,7 +7,17 @@ import { BadBytes, ByteReader } from "./byte-reader.ts";
 import { ByteWriter } from "./byte-writer.ts";
 
 /** How a member is written. A `flag` has no bytes: it is true where its bit is set. */
-type Kind = "text" | "value" | "wait" | "limit" | "id" | "instant" | "flag" | "keys" | "items";
+type Kind =
+  | "text"
+  | "value"
+  | "wait"
+  | "limit"
+  | "id"
+  | "instant"
+  | "time"
+  | "flag"
+  | "keys"
+  | "items";
 
 type Member = readonly [name: string, kind: Kind];
 
@@ -58,10 +68,25 @@ const TRACE: readonly Field[] = [
   [1 << 15, "tracestate", "text"],
 ];
 
+/** Until when a write may be made, by the same bit in all that change something. */
+const DEADLINE: readonly Field[] = [[1 << 13, "deadlineMs", "time"]];
+
+/** Requests that change something. */
+const CHANGES: ReadonlySet<string> = new Set([
+  "set",
+  "delete",
+  "touch",
+  "setMany",
+  "deleteMany",
+  "pull",
+  "lease",
+  "release",
+]);
+
 /** Requests about the connection itself are a part of nothing. */
 const UNTRACED: ReadonlySet<string> = new Set(["auth", "ping", "watch", "unwatch"]);
 
-/** Each type of request, as bytes; those that are answered from data may also have `traceparent` and `tracestate`. */
+/** Each type of request, as bytes; those that change something may also have `deadlineMs`, and those that are answered from data `traceparent` and `tracestate`. */
 export const BINARY_REQUESTS: Readonly<Record<SocketRequestType, BinaryShape>> = {
   auth: { code: 1, members: [["token", "text"]], optional: [] },
   ping: { code: 2, members: [], optional: [] },
@@ -117,7 +142,7 @@ export const BINARY_REQUESTS: Readonly<Record<SocketRequestType, BinaryShape>> =
 const LAYOUTS: ReadonlyMap<string, Layout> = new Map(
   Object.entries(BINARY_REQUESTS).map(([type, shape]) => [
     type,
-    layoutOf(shape, UNTRACED.has(type) ? [] : TRACE),
+    layoutOf(shape, [...(CHANGES.has(type) ? DEADLINE : []), ...(UNTRACED.has(type) ? [] : TRACE)]),
   ]),
 );
 
@@ -187,6 +212,9 @@ function writeMember(writer: ByteWriter, kind: Kind, value: unknown): void {
       return;
     case "instant":
       writer.f64(value === "never" ? 0 : (value as number));
+      return;
+    case "time":
+      writer.f64(value as number);
       return;
     case "flag":
       return;
@@ -261,6 +289,8 @@ function readMember(reader: ByteReader, name: string, kind: Kind): unknown {
       return idOf(reader.u32());
     case "instant":
       return instantOf(reader.f64());
+    case "time":
+      return timeOf(name, reader.f64());
     case "flag":
       return true;
     case "keys":
@@ -284,6 +314,11 @@ function instantOf(ms: number): number | "never" {
   if (ms === 0) return "never";
   if (Number.isFinite(ms)) return ms;
   throw new MeridianError("INVALID_BODY", `Expected \`expiresAt\` to be a number, got ${ms}`);
+}
+
+function timeOf(name: string, ms: number): number {
+  if (Number.isSafeInteger(ms) && ms >= 0) return ms;
+  throw new MeridianError("INVALID_BODY", `Expected ${name} as a whole number from 0, got ${ms}`);
 }
 
 function within(name: string, value: number, min: number, max: number): number {
