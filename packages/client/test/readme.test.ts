@@ -67,7 +67,7 @@ test("the README's examples run as they are, and give what they say", async () =
   };
   const code = blocks
     .join("\n")
-    .replace(/^import .*$/m, "")
+    .replace(/^import .*$/gm, "")
     .replace(/^( *)(.*); \/\/ → (.*)$/gm, "$1same($2, $3);");
   const names = Object.keys(GIVEN).join(", ");
   const module = `export async function run({ ${names} }, same) {\n${code}\n}`;
