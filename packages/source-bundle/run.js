@@ -38,7 +38,7 @@ if (main === undefined) {
   process.exit(64);
 }
 const { bundleSource } = await loadBundler();
-const bundle = await bundleSource(resolve(main));
+const bundle = await bundleSource(resolve(main), { isCached: true });
 // The program finds its arguments where they would be if it had been run itself.
 process.argv.splice(1, 1);
 await import(pathToFileURL(bundle).href);

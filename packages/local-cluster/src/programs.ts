@@ -17,7 +17,8 @@ export async function findPrograms(): Promise<NodePrograms> {
   try {
     const { bundleSource } = await import("@meridian/source-bundle");
     const inject = fileURLToPath(guard("ts"));
-    const bundle = (entry: string): Promise<string> => bundleSource(entry, { inject });
+    const bundle = (entry: string): Promise<string> =>
+      bundleSource(entry, { inject, isCached: true });
     const [first, second] = await Promise.all([bundle(directory), bundle(region)]);
     return { directory: bundled(first), region: bundled(second) };
   } catch {
@@ -44,9 +45,9 @@ function built(entry: string): NodeProgram {
   return { entry, execArgv: ["--import", guard("js").href] };
 }
 
-/** A bundled program, which contains `exit-with-parent`. It is loaded in one piece, before it can bound its young generation itself. */
+/** A bundled program, which contains `exit-with-parent`. */
 function bundled(entry: string): NodeProgram {
-  return { entry, execArgv: ["--max-semi-space-size=4"] };
+  return { entry, execArgv: [] };
 }
 
 function loaded(entry: string): NodeProgram {

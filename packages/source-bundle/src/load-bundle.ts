@@ -8,14 +8,16 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname } from "node:path";
+import { basename, dirname } from "node:path";
 import { constants, Script } from "node:vm";
 
-/** The bundle of a program, in the folder of its `main.js`. */
-export const BUNDLE = "bundle.cjs";
+/** The path of the bundle that a program's `main.js` runs. */
+export function bundleOf(main: string): string {
+  return main.replace(/\.js$/, ".cjs");
+}
 
-/** The name of the code cache of a bundle. */
-export function cacheFileOf(bundle: string): string {
+/** The path of the code cache of a bundle. */
+export function cacheOf(bundle: string): string {
   return `${bundle}.cache`;
 }
 
@@ -38,7 +40,7 @@ export function loadBundle(file: string): LoadedBundle {
     `(function (require, module, exports, __filename, __dirname) {${text.toString()}\n})`,
     {
       // What stack traces say. A code cache remembers it, and would tell of the folder in which the program was built.
-      filename: BUNDLE,
+      filename: basename(file),
       importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
       ...(cachedData !== undefined && { cachedData }),
     },
@@ -58,7 +60,7 @@ export function loadBundle(file: string): LoadedBundle {
 function cacheFor(file: string, hash: Buffer): Buffer | undefined {
   let cache: Buffer;
   try {
-    cache = readFileSync(cacheFileOf(file));
+    cache = readFileSync(cacheOf(file));
   } catch {
     return undefined;
   }

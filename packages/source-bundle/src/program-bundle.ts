@@ -19,7 +19,7 @@ import { fileURLToPath } from "node:url";
 import { build, type BuildOptions, type Plugin } from "esbuild";
 
 import { packagesOf } from "./licences.ts";
-import { BUNDLE, loadBundle } from "./load-bundle.ts";
+import { bundleOf, loadBundle } from "./load-bundle.ts";
 
 /** Packages with files of their own beside their code, which must be loaded from where they are. */
 const ADD_ON = /^better-sqlite3$/;
@@ -40,13 +40,14 @@ const PLACES = {
 export async function bundleProgram(app: string, args: readonly string[]): Promise<void> {
   const dist = join(app, "dist");
   const threads = new Set<string>();
-  const inputs = await bundle(app, join(app, "src/main.ts"), join(dist, BUNDLE), threads);
+  const main = join(dist, "main.js");
+  const inputs = await bundle(app, join(app, "src/main.ts"), bundleOf(main), threads);
   for (const file of threads) {
     inputs.push(...(await bundle(app, file, join(dist, basename(file)), threads)));
   }
   writeFileSync(join(dist, "licenses.json"), `${JSON.stringify(packagesOf(inputs), null, 2)}\n`);
-  await build({ ...OPTIONS, entryPoints: [beside("start")], outfile: join(dist, "main.js") });
-  await writeCache(dist, args);
+  await build({ ...OPTIONS, entryPoints: [beside("start")], outfile: main });
+  await writeCache(main, args);
 }
 
 const OPTIONS = {
@@ -82,13 +83,13 @@ async function bundle(
 }
 
 /** Runs the program once, so that its code cache is written. Throws if V8 would not take that cache. */
-async function writeCache(dist: string, args: readonly string[]): Promise<void> {
+async function writeCache(main: string, args: readonly string[]): Promise<void> {
   const { NODE_OPTIONS: _, ...env } = process.env;
   const folder = mkdtempSync(join(tmpdir(), "meridian-first-run-"));
   try {
     const outfile = join(folder, "write-cache.mjs");
     await build({ ...OPTIONS, entryPoints: [beside("write-cache")], outfile });
-    const child = fork(outfile, [join(dist, "main.js"), ...args], {
+    const child = fork(outfile, [main, ...args], {
       cwd: folder,
       env,
       execArgv: [],
@@ -103,7 +104,7 @@ async function writeCache(dist: string, args: readonly string[]): Promise<void> 
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-  if (loadBundle(join(dist, BUNDLE)).isCached) return;
+  if (loadBundle(bundleOf(main)).isCached) return;
   throw new Error("Expected a code cache that V8 takes, got one that it rejects");
 }
 

@@ -6,6 +6,9 @@
  * Each module keeps the `import.meta.url` of its source, so that it finds the files beside its source. The exception is a
  * module that names a compiled file of which only the source exists, such as the code of a thread: `bundleSource` bundles
  * that source, too, and gives the module a URL beside which the compiled file lies.
+ *
+ * A program that is cached starts from what V8 compiled of it before, as `load-bundle.ts` explains. Its code is in a file of Node.js's older module
+ * system then, because Node.js hands V8 such code only for these.
  */
 import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -19,6 +22,8 @@ import type * as Esbuild from "esbuild";
 export interface BundleOptions {
   /** A module that the program loads before its own code. Threads of the program do not load it. */
   readonly inject?: string;
+  /** Whether the program starts from what V8 compiled of it in its first run. It must not wait for anything in a module's own code then. */
+  readonly isCached?: boolean;
 }
 
 /** Packages with files of their own beside their code, which must be loaded from where they are. */
@@ -27,6 +32,12 @@ const EXTERNAL = /^(better-sqlite3|esbuild)$/;
 const MODULE_URL = "__sourceUrl";
 
 const SELF = fileURLToPath(import.meta.url);
+
+/** What runs a program that is cached. */
+const START = join(dirname(SELF), "start-from-source.ts");
+
+/** The function that stands for `import.meta.resolve`, which Node.js's older module system has not. */
+const RESOLVE = "resolveSource_";
 
 /** How a module names a compiled file beside it. */
 const COMPILED_FILE = /new URL\("\.\/([\w.-]+)\.js", import\.meta\.url\)/g;
@@ -38,8 +49,8 @@ const COMPILED_FILE = /new URL\("\.\/([\w.-]+)\.js", import\.meta\.url\)/g;
 export async function bundleSource(entry: string, options: BundleOptions = {}): Promise<string> {
   const root = packageFolder(entry);
   const folder = join(root, "node_modules/.cache/source-bundle", relative(root, dirname(entry)));
-  const { inject } = options;
-  const start = inject === undefined ? "" : `${basename(inject, ".ts")}-`;
+  const { inject, isCached = false } = options;
+  const start = (isCached ? "cached-" : "") + (inject ? `${basename(inject, ".ts")}-` : "");
   const file = join(folder, start + compiledName(entry));
   if (isFresh(file)) return file;
   mkdirSync(folder, { recursive: true });
@@ -54,18 +65,19 @@ async function bundle(
   { build }: typeof Esbuild,
   file: string,
   entry: string,
-  { inject }: BundleOptions,
+  { inject, isCached = false }: BundleOptions,
 ): Promise<ReadonlySet<string>> {
   const folder = dirname(file);
-  const wanted = new Map([[file, entry]]);
+  const program = isCached ? file.replace(/js$/, "cjs") : file;
+  const wanted = new Map([[program, entry]]);
+  if (isCached) wanted.set(file, START);
   const involved = new Set<string>([SELF]);
   // The loop also visits what `keepPlaces` adds meanwhile.
   for (const [outfile, source] of wanted) {
     const { outputFiles, metafile } = await build({
-      ...optionsFor(source),
-      outfile,
-      plugins: [keepPlaces(folder, wanted)],
-      inject: inject === undefined || outfile !== file ? [] : [inject],
+      ...optionsFor(source, outfile),
+      plugins: source === START ? [] : [keepPlaces(folder, wanted)],
+      inject: inject === undefined || outfile !== program ? [] : [inject],
     });
     for (const input of Object.keys(metafile.inputs)) involved.add(`/${input}`);
     for (const { path, contents } of outputFiles) write(path, contents);
@@ -109,8 +121,10 @@ async function withBundler<T>(use: (bundler: typeof Esbuild) => Promise<T>): Pro
 
 function optionsFor(
   entry: string,
+  outfile: string,
 ): Esbuild.BuildOptions & { readonly write: false; readonly metafile: true } {
   const url = pathToFileURL(entry).href;
+  const isOlder = outfile.endsWith(".cjs");
   return {
     absWorkingDir: "/",
     entryPoints: [entry],
@@ -118,16 +132,22 @@ function optionsFor(
     write: false,
     metafile: true,
     platform: "node",
-    format: "esm",
+    outfile,
+    format: isOlder ? "cjs" : "esm",
     target: "node20",
     // No source map: at the first error that is looked at, Node.js would read all of it, for a second, in a program that has links to keep. The
     // bundle is readable, and says before each module which file it was.
     sourcemap: false,
     conditions: ["@meridian/source"],
-    define: { "import.meta.url": MODULE_URL },
-    // Dependencies of the older module system ask for Node.js's own modules by this.
+    define: {
+      ...(entry !== START && { "import.meta.url": MODULE_URL }),
+      ...(isOlder && { "import.meta.resolve": RESOLVE }),
+    },
+    // Dependencies of the older module system ask for Node.js's own modules by `require`.
     banner: {
-      js: `import { createRequire as createRequire_ } from "node:module"; const require = createRequire_(${JSON.stringify(url)});`,
+      js: isOlder
+        ? `const ${RESOLVE} = (name) => require("node:url").pathToFileURL(require.resolve(name)).href;`
+        : `import { createRequire as createRequire_ } from "node:module"; const require = createRequire_(${JSON.stringify(url)});`,
     },
     logLevel: "silent",
   };
@@ -138,13 +158,16 @@ function keepPlaces(folder: string, wanted: Map<string, string>): Esbuild.Plugin
   return {
     name: "keep-places",
     setup(build) {
-      build.onResolve({ filter: EXTERNAL }, ({ path, importer }) => ({
-        path: pathToFileURL(createRequire(importer).resolve(path)).href,
-        external: true,
-      }));
+      const isOlder = build.initialOptions.format === "cjs";
+      build.onResolve({ filter: EXTERNAL }, ({ path, importer, kind }) => {
+        const found = createRequire(importer).resolve(path);
+        // `require` takes no URLs.
+        const isRequired = isOlder && kind !== "dynamic-import";
+        return { path: isRequired ? found : pathToFileURL(found).href, external: true };
+      });
       build.onLoad({ filter: /\.[mc]?[jt]s$/ }, ({ path }) => {
         const text = readFileSync(path, "utf8");
-        if (!text.includes("import.meta.url")) return undefined;
+        if (!/^#!|import\.meta\.url/.test(text)) return undefined;
         const sources = uncompiledBeside(path, text);
         for (const source of sources) wanted.set(join(folder, compiledName(source)), source);
         const place = sources.length === 0 ? path : join(folder, compiledName(path));

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { fileURLToPath } from "node:url";
 
-import { BUNDLE, loadBundle } from "./load-bundle.ts";
+import { bundleOf, loadBundle } from "./load-bundle.ts";
 
 // `bundleProgram` makes the `main.js` of a program of this.
-loadBundle(fileURLToPath(new URL(BUNDLE, import.meta.url))).run();
+loadBundle(bundleOf(fileURLToPath(import.meta.url))).run();

@@ -91,7 +91,7 @@ test("a program that does not start is an error that says why", async () => {
 test("a code cache of another text is left alone, and so is one of another version of V8", async () => {
   write("app/src/main.ts", 'console.log("one");');
   await bundleProgram(app, []);
-  const bundle = join(app, "dist/bundle.cjs");
+  const bundle = join(app, "dist/main.cjs");
   const text = readFileSync(bundle, "utf8");
   writeFileSync(bundle, text.replace('"one"', '"two"'));
   expect(ran()).toBe("two");
@@ -108,11 +108,11 @@ test("an error says where it was in the bundle, and nothing of the folder in whi
   write("app/src/fail.ts", 'export const fail = (): string => new Error("late").stack ?? "";');
   write("app/src/main.ts", 'import { fail } from "./fail.ts";\nconsole.log(fail());');
   await bundleProgram(app, []);
-  expect(readFileSync(join(app, "dist/bundle.cjs.cache")).includes(folder)).toBe(false);
+  expect(readFileSync(join(app, "dist/main.cjs.cache")).includes(folder)).toBe(false);
   renameSync(app, join(folder, "elsewhere"));
   app = join(folder, "elsewhere");
-  const [, line] = /at fail \(bundle\.cjs:(\d+):\d+\)/.exec(ran()) ?? [];
-  const lines = readFileSync(join(app, "dist/bundle.cjs"), "utf8").split("\n");
+  const [, line] = /at fail \(main\.cjs:(\d+):\d+\)/.exec(ran()) ?? [];
+  const lines = readFileSync(join(app, "dist/main.cjs"), "utf8").split("\n");
   expect(lines[Number(line) - 1]).toContain('new Error("late")');
 });
 

@@ -86,6 +86,27 @@ test("what is injected runs first, in a bundle beside the one without it", async
   expect(output(plain)).toBe("main");
 });
 
+test("a cached program starts from what V8 compiled in its first run, until it changes", async () => {
+  const source = (word: string): string =>
+    `#!/usr/bin/env node\nconst said: string = "${word}";\nconsole.log(said, import.meta.url, import.meta.resolve("other"));`;
+  const main = write("main.ts", source("one"));
+  const other = join(folder, "node_modules/other/index.js");
+  mkdirSync(dirname(other), { recursive: true });
+  writeFileSync(other, "");
+  const urls = [main, other].map((file) => pathToFileURL(file).href).join(" ");
+  const bundle = await bundleSource(main, { isCached: true });
+  const cache = bundle.replace(/js$/, "cjs.cache");
+  expect(output(bundle)).toBe(`one ${urls}`);
+  const { mtimeMs } = statSync(cache);
+  expect(output(bundle)).toBe(`one ${urls}`);
+  // It would have been written again if V8 had not taken it.
+  expect(statSync(cache).mtimeMs).toBe(mtimeMs);
+  write("main.ts", source("two"));
+  expect(await bundleSource(main, { isCached: true })).toBe(bundle);
+  expect(output(bundle)).toBe(`two ${urls}`);
+  expect(statSync(cache).mtimeMs).not.toBe(mtimeMs);
+});
+
 test("source that cannot be bundled is an error", async () => {
   await expect(bundleSource(write("main.ts", "const = 5;"))).rejects.toThrow(/Build failed/);
 });
