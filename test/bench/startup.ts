@@ -3,6 +3,7 @@
  * as systemd runs them: wall time until they say that they listen, and the processor time of the process until it has been ended, in medians. Node.js
  * alone, which runs an empty program, is there to compare with.
  */
+import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -25,7 +26,7 @@ interface Subject {
 const SAYS = "listening";
 const NODE: Subject = {
   name: "Node.js alone",
-  args: ["-e", `console.log("${SAYS}"); setInterval(() => {}, 1000)`],
+  args: ["-e", `console.log("${SAYS}"); process.on("disconnect", process.exit)`],
 };
 
 const { values } = parseArgs({
@@ -50,10 +51,13 @@ async function start({ name, args }: Subject): Promise<readonly [wallMs: number,
   const ownData = name === NODE.name ? [] : [`--data=${data}`];
   const child = spawn(process.execPath, [...args, ...ownData], {
     env: plainEnvironment(process.env),
-    stdio: ["ignore", "pipe", "inherit"],
+    // They end with this process, by the channel.
+    stdio: ["ignore", "pipe", "inherit", "ipc"],
   });
+  const { stdout } = child;
+  assert.ok(stdout, "a pipe was asked for");
   try {
-    for await (const line of createInterface({ input: child.stdout })) {
+    for await (const line of createInterface({ input: stdout })) {
       if (!line.includes(SAYS)) continue;
       return [performance.now() - startedAtMs, cpuMs([child.pid ?? NaN])];
     }
