@@ -1,4 +1,4 @@
-/** The recognizer of plain reads, against the parser of node:http: whatever the one takes, the other reads alike. */
+/** The recognizer of plain requests, against the parser of node:http: whatever the one takes, the other reads alike. */
 import { createServer, type IncomingMessage } from "node:http";
 import { Duplex } from "node:stream";
 
@@ -6,7 +6,7 @@ import { plainHeadOf, splitPlain } from "@meridian/http";
 
 import type { Target } from "./targets.ts";
 
-/** What readers of plain reads look at: they know no path with other characters. */
+/** What is looked at of plain requests: nobody takes a path with other characters. */
 const READABLE = /^[\x21-\x7e]+$/;
 
 /** The fields of a plain head, by the names of their headers. */
@@ -18,8 +18,18 @@ const FIELDS = {
   traceparent: "traceparent",
 } as const;
 
+/** A plain request as it was recognized. */
+type Recognized = NonNullable<ReturnType<typeof splitPlain>> & {
+  readonly head: NonNullable<ReturnType<typeof plainHeadOf>>;
+};
+
 const read = (target: string, ...lines: readonly string[]): Uint8Array =>
   Buffer.from([`GET ${target} HTTP/1.1`, ...lines, "", ""].join("\r\n"), "latin1");
+
+const write = (target: string, body: string, ...lines: readonly string[]): Uint8Array => {
+  const head = [`PUT ${target} HTTP/1.1`, ...lines, `Content-Length: ${body.length}`, "", body];
+  return Buffer.from(head.join("\r\n"), "latin1");
+};
 
 export function plainTarget(): Promise<Target> {
   const parser = new NodeParser();
@@ -28,8 +38,9 @@ export function plainTarget(): Promise<Target> {
     if (split === undefined) return "left to node:http by its form";
     const head = plainHeadOf(split.lines);
     if (head === undefined) return "left to node:http by its headers";
+    if (head.bodyBytes !== split.body?.byteLength) return "left to node:http by its length";
     if (!READABLE.test(split.path)) return "no reader knows the path";
-    return compare(input, split.path, head, parser);
+    return compare(input, { ...split, head }, parser);
   };
   return Promise.resolve({
     name: "plain-read",
@@ -49,6 +60,10 @@ export function plainTarget(): Promise<Target> {
       ),
       read("/cache/a", "Host: a", "Content-Length: 0", "Transfer-Encoding: chunked"),
       Buffer.concat([read("/cache/a", "Host: a"), read("/cache/b", "Host: a")]),
+      write("/cache/a", "value", "Host: a"),
+      write("/cache/a?ttl=1h", "\0\xff\r\n\r\n", "Host: a", "content-type: text/plain"),
+      write("/cache/a", "abc", "Host: a", "Transfer-Encoding: chunked"),
+      Buffer.concat([write("/cache/a", "a", "Host: a"), read("/cache/b", "Host: a")]),
     ],
     take,
   });
@@ -56,8 +71,7 @@ export function plainTarget(): Promise<Target> {
 
 async function compare(
   input: Buffer,
-  path: string,
-  head: NonNullable<ReturnType<typeof plainHeadOf>>,
+  { path, head, body }: Recognized,
   parser: NodeParser,
 ): Promise<string> {
   const requests = await parser.read(input);
@@ -66,19 +80,28 @@ async function compare(
     throw new Error(`Expected one request by node:http, got ${requests.length}`);
   }
   const { method, url, headers, httpVersion, rawHeaders } = request;
+  const named = body === undefined ? "GET" : "PUT";
   const isAlike =
-    method === "GET" && url === path && httpVersion === "1.1" && request.bytesOfBody === 0;
-  if (!isAlike) throw new Error(`Expected GET ${path} by node:http, got ${method} ${url}`);
+    method === named &&
+    url === path &&
+    httpVersion === "1.1" &&
+    request.body.equals(body ?? NOTHING);
+  if (!isAlike) throw new Error(`Expected ${named} ${path} by node:http, got ${method} ${url}`);
+  for (const [name, value] of head.headers) {
+    if (headers[name] !== value) throw new Error(`Expected \`${name}\` to be ${value}`);
+  }
   for (const [field, name] of Object.entries(FIELDS)) {
     const [plain, nodes] = [head[field as keyof typeof FIELDS], headers[name]];
     if (plain !== nodes) {
       throw new Error(`Expected \`${name}\` to be ${String(nodes)}, got ${String(plain)}`);
     }
   }
-  return `plain, of ${rawHeaders.length / 2} headers`;
+  return `plain ${named}, of ${rawHeaders.length / 2} headers`;
 }
 
-type ReadRequest = IncomingMessage & { bytesOfBody: number };
+const NOTHING = Buffer.alloc(0);
+
+type ReadRequest = IncomingMessage & { body: Buffer };
 
 /** Has node:http read bytes that come on a connection, as one piece. */
 class NodeParser {
@@ -87,9 +110,9 @@ class NodeParser {
 
   constructor() {
     this.#server.on("request", (incoming) => {
-      const request = Object.assign(incoming, { bytesOfBody: 0 });
+      const request = Object.assign(incoming, { body: NOTHING });
       this.#requests.push(request);
-      request.on("data", (chunk: Buffer) => (request.bytesOfBody += chunk.byteLength));
+      request.on("data", (chunk: Buffer) => (request.body = Buffer.concat([request.body, chunk])));
     });
     this.#server.on("clientError", () => {});
   }

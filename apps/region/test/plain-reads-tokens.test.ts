@@ -1,4 +1,4 @@
-/** Reads below node:http pass the same gate, count towards the same limits, and are told of in the same numbers and lines. */
+/** Reads and writes below node:http pass the same gate, count towards the same limits, and are told of in the same numbers and lines. */
 import { connect, type Socket } from "node:net";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -72,6 +72,7 @@ async function token(scope: Scope = "read", prefixes: readonly string[] = [""]):
 }
 
 interface Served {
+  readonly listener: HttpListener;
   readonly port: number;
   readonly metrics: Metrics;
   readonly lines: LogFields[];
@@ -96,7 +97,7 @@ async function both(options: Partial<HttpListenerOptions> = {}): Promise<readonl
       await listener.listen("127.0.0.1", 0);
       listener.start(region.node);
       onTestFinished(() => listener.stop());
-      return { port: listener.port, metrics, lines };
+      return { listener, port: listener.port, metrics, lines };
     }),
   );
 }
@@ -114,14 +115,44 @@ class Asker {
   }
 
   /** Sends a read, and returns its answer without its date. */
-  async ask(lines: string, path = "k"): Promise<string> {
+  ask(lines: string, path = "k"): Promise<string> {
+    return this.#exchange(`GET /cache/${path} HTTP/1.1\r\nHost: localhost\r\n${lines}\r\n`);
+  }
+
+  /**
+   * Sends a write, and returns its answer without its date, and without the stamp and the place that it got. Where a refusal ends the connection, the
+   * place of that header tells how much of the body was parsed by then: it comes last.
+   */
+  async put(lines: string, path = "k"): Promise<string> {
+    const answer = await this.#exchange(putOf(lines, path));
+    const varying = /"etag":"[^,]*|\r\nETag: [^\r]*|\r\nMeridian-Position: [^\r]*/g;
+    const [head = "", ...rest] = answer.replaceAll(varying, "").split("\r\nConnection: close");
+    return head + rest.join("") + (rest.length === 0 ? "" : "\r\nConnection: close");
+  }
+
+  /** Sends a write whose answer is not waited for. */
+  begin(lines: string, path = "k"): void {
+    this.#socket.write(putOf(lines, path));
+  }
+
+  /** Resolves once the connection is gone. */
+  async gone(): Promise<void> {
+    await vi.waitUntil(() => this.#socket.destroyed, PATIENT);
+  }
+
+  async #exchange(bytes: string): Promise<string> {
     const from = this.#text.length;
-    this.#socket.write(`GET /cache/${path} HTTP/1.1\r\nHost: localhost\r\n${lines}\r\n`);
+    this.#socket.write(bytes);
     const isWhole = (): boolean => /^HTTP\/1\.1 \d+[^]*\r\n\r\n./.test(this.#text.slice(from));
-    await vi.waitUntil(isWhole, { timeout: 10_000, interval: 5 });
+    await vi.waitUntil(isWhole, PATIENT);
     return this.#text.slice(from).replace(/\r\nDate: [^\r]*/, "");
   }
 }
+
+const PATIENT = { timeout: 10_000, interval: 5 };
+
+const putOf = (lines: string, path: string): string =>
+  `PUT /cache/${path} HTTP/1.1\r\nHost: localhost\r\n${lines}Content-Length: 3\r\n\r\nabc`;
 
 const statusOf = (answer: string): string => answer.slice(9, 12);
 
@@ -234,5 +265,109 @@ describe("reads below node:http", () => {
     });
     expect(read && countsOf(read)).toEqual({ "GET 200": 3, "GET 404": 1 });
     expect(expected && countsOf(expected)).toEqual({ "GET 200": 3, "GET 404": 1 });
+  });
+});
+
+/** Requests under way at a listener. */
+const underWay = ({ metrics }: Served): number | undefined =>
+  metrics.levels().find(({ name }) => name === "httpRequests")?.now;
+
+describe("a write below node:http", () => {
+  it("is let in and refused as by node:http", async () => {
+    const [good, mine, reader, node] = [
+      await token("write"),
+      await token("write", ["mine:"]),
+      await token("read"),
+      await token("node"),
+    ];
+    const listeners = await both({ authenticator: verifier });
+    // Once verified, a token is known to both.
+    for (const { header } of [good, mine, reader, node])
+      await new Asker(listeners[0]?.port ?? 0).ask(header);
+    const told = await Promise.all(
+      listeners.map(async ({ port }) => [
+        await new Asker(port).put(good.header),
+        await new Asker(port).put(good.header, "k?ttl=1h"),
+        await new Asker(port).put(mine.header, "mine%3Ak"),
+        await new Asker(port).put(mine.header),
+        await new Asker(port).put(reader.header),
+        await new Asker(port).put(node.header),
+        await new Asker(port).put(""),
+        await new Asker(port).put("Authorization: Bearer a.b.c\r\n"),
+      ]),
+    );
+    expect(told[0]?.map(statusOf).join()).toBe("200,200,200,403,403,403,401,401");
+    expect(told[0]).toEqual(told[1]);
+  });
+
+  it("is cut while it is under way where its token is revoked, and counts as a request until then", async () => {
+    const good = await token("write");
+    const listeners = await both({ authenticator: verifier });
+    await new Asker(listeners[0]?.port ?? 0).ask(good.header);
+    const stall = region.stall();
+    const askers = listeners.map(({ port }) => new Asker(port));
+    for (const asker of askers) asker.begin(good.header);
+    for (const listener of listeners) {
+      await expect.poll(() => underWay(listener), PATIENT).toBe(1);
+      expect(listener.listener.requests).toBe(1);
+    }
+    revocations.take([{ key: revocationKey(good.id), expiresAtMs: 0, deleted: false }]);
+    for (const asker of askers) await asker.gone();
+    for (const listener of listeners) expect(underWay(listener)).toBe(0);
+    stall.end();
+  });
+
+  it("is answered before its listener has drained", async () => {
+    for (const served of await both()) {
+      const stall = region.stall();
+      const asker = new Asker(served.port);
+      const answer = asker.put("");
+      await expect.poll(() => underWay(served), PATIENT).toBe(1);
+      const drained = served.listener.drain();
+      stall.end();
+      await drained;
+      expect(statusOf(await answer)).toBe("200");
+    }
+  });
+});
+
+describe("writes below node:http", () => {
+  it("count towards the limit of their token, and of their address where none is asked for", async () => {
+    const { header } = await token("write");
+    for (const authenticator of [verifier, undefined]) {
+      const listeners = await both({ authenticator, rateLimit: 1, rateBurst: 4 });
+      await verifier.verify(header.slice("Authorization: ".length, -2));
+      for (const { port } of listeners) {
+        const asker = new Asker(port);
+        const statuses: string[] = [];
+        // What is refused counts as well.
+        statuses.push(statusOf(await asker.put(header, "k?ttl=x")));
+        for (let write = 0; write < 5; write += 1) statuses.push(statusOf(await asker.put(header)));
+        expect(statuses).toEqual(["400", "200", "200", "200", "429", "429"]);
+      }
+    }
+  });
+
+  it("are counted by route and status, and told of where they are slow, with their trace", async () => {
+    const listeners = await both();
+    const trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    for (const { port } of listeners) {
+      const asker = new Asker(port);
+      for (let write = 0; write < 3; write += 1) {
+        await asker.put(`traceparent: 00-${trace}-00f067aa0ba902b7-01\r\n`);
+      }
+      await asker.put("", "k?ttl=x");
+    }
+    const [written, expected] = listeners;
+    expect(written?.lines).toEqual(expected?.lines);
+    expect(written?.lines[0]).toEqual({
+      method: "PUT",
+      route: "/cache/{key}",
+      status: 200,
+      ms: 0,
+      traceId: trace,
+    });
+    expect(written && countsOf(written)).toEqual({ "PUT 200": 3, "PUT 400": 1 });
+    expect(expected && countsOf(expected)).toEqual({ "PUT 200": 3, "PUT 400": 1 });
   });
 });

@@ -115,7 +115,8 @@ export async function readStream(
   return joinBytes(chunks);
 }
 
-function checkDeclared(header: string | null | undefined, bytesMax: number): number {
+/** Returns the length that a request declares, in bytes; 0 for none. Throws `VALUE_TOO_LARGE` beyond `bytesMax`. */
+export function checkDeclared(header: string | null | undefined, bytesMax: number): number {
   const length = Number(header ?? 0);
   if (length > bytesMax) throw tooLarge(length, bytesMax);
   return length;

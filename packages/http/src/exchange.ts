@@ -14,9 +14,10 @@ import {
   type HeaderList,
   type JsonAnswer,
 } from "./answer.ts";
-import { readIncoming, readStream } from "./body.ts";
+import { checkDeclared, readIncoming, readStream } from "./body.ts";
 import type { EventStream, EventStreams, StreamEvents } from "./event-streams.ts";
 import type { HeldBytes } from "./held-bytes.ts";
+import type { PlainWrite } from "./plain-read.ts";
 import { principalOf } from "./principals.ts";
 import { REFUSAL_HEADERS, type OriginPolicy } from "./origins.ts";
 import { readQuery, type Query } from "./query.ts";
@@ -77,6 +78,23 @@ export function carrierOfIncoming(incoming: IncomingMessage): Carrier {
     ...targetOf(incoming.url ?? ""),
     header: (name) => headers[name]?.toString(),
     body: (bytesMax, bodies) => readIncoming(incoming, bytesMax, bodies),
+  };
+}
+
+/** A plain write. */
+export function carrierOfPlain(write: PlainWrite): Carrier {
+  const { path, head, from, body } = write;
+  const principal = principalOf(write);
+  return {
+    ...(principal && { principal, checkKey: (key: string) => checkKeys(principal, key) }),
+    method: "PUT",
+    remoteAddress: () => from,
+    ...targetOf(path),
+    header: (name) => head.headers.get(name),
+    body: async (bytesMax) => {
+      checkDeclared(head.headers.get("content-length"), bytesMax);
+      return body;
+    },
   };
 }
 

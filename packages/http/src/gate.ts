@@ -18,7 +18,7 @@ import type { Clock, Logger } from "@meridian/runtime";
 import type { Answer } from "./answer.ts";
 import { carrierOfIncoming, Exchange, refusalOf, type AnswerStyle } from "./exchange.ts";
 import type { RequestListener } from "./http-server.ts";
-import type { PlainAnswer, PlainReader } from "./plain-read.ts";
+import type { PlainRead, PlainReader, PlainWriter } from "./plain-read.ts";
 import { principalOf, setPrincipal } from "./principals.ts";
 import { readQuery } from "./query.ts";
 import { placeOf, type RateLimits } from "./rate-limits.ts";
@@ -81,8 +81,8 @@ export class Gate {
     this.#open = new Set(options.open);
     const { authenticator, limit } = options;
     authenticator.onVoid(() =>
-      limit.cut((incoming) => {
-        const principal = principalOf(incoming);
+      limit.cut((request) => {
+        const principal = principalOf(request);
         return principal !== undefined && authenticator.isVoid(principal);
       }),
     );
@@ -129,15 +129,32 @@ export class Gate {
 
   /** What answers plain reads, behind the gate. It leaves reads that have to be refused, verified or logged to the other listener. */
   guardReads(next: PlainReader): PlainReader {
-    const { authenticator, limits } = this.#options;
+    const { limits } = this.#options;
     return (read) => {
-      const target = targetOf(read.path);
-      const access = this.#accessAt("GET", target.path);
-      const principal = authenticator.known(read.head.authorization);
-      if (principal === undefined || access.scope === "admin") return undefined;
-      this.#check(target, principal, access);
-      return takeFor(principal.id, limits, () => next(read));
+      const principal = this.#checkPlain("GET", read);
+      return principal && takeFor(principal.id, limits, () => next(read));
     };
+  }
+
+  /** The same for plain writes. */
+  guardWrites(next: PlainWriter): PlainWriter {
+    const { limits } = this.#options;
+    return (write, onAnswer) => {
+      const principal = this.#checkPlain("PUT", write);
+      if (principal === undefined) return undefined;
+      setPrincipal(write, principal);
+      return takeFor(principal.id, limits, () => next(write, onAnswer));
+    };
+  }
+
+  /** Who asks. Throws for a client that may not; returns undefined for one who is not known yet, or told of in the log. */
+  #checkPlain(method: string, { path, head }: PlainRead): Principal | undefined {
+    const target = targetOf(path);
+    const access = this.#accessAt(method, target.path);
+    const principal = this.#options.authenticator.known(head.authorization);
+    if (principal === undefined || access.scope === "admin") return undefined;
+    this.#check(target, principal, access);
+    return principal;
   }
 
   #refuse(incoming: IncomingMessage, outgoing: ServerResponse, cause: unknown): void {
@@ -256,16 +273,24 @@ export function limitReads(next: PlainReader, limits: RateLimits): PlainReader {
     limits.areLimited ? takeFor(placeOf(read.from), limits, () => next(read)) : next(read);
 }
 
-/** Counts a read of a client if it is answered. */
-function takeFor(
+/** The same for plain writes. */
+export function limitWrites(next: PlainWriter, limits: RateLimits): PlainWriter {
+  return (write, onAnswer) =>
+    limits.areLimited
+      ? takeFor(placeOf(write.from), limits, () => next(write, onAnswer))
+      : next(write, onAnswer);
+}
+
+/** Counts a request of a client if it is taken. */
+function takeFor<Taken>(
   client: string,
   limits: RateLimits,
-  read: () => PlainAnswer | undefined,
-): PlainAnswer | undefined {
+  take: () => Taken | undefined,
+): Taken | undefined {
   if (!limits.hasRoom(client)) return undefined;
-  const answer = read();
-  if (answer !== undefined) limits.take(client);
-  return answer;
+  const taken = take();
+  if (taken !== undefined) limits.take(client);
+  return taken;
 }
 
 /** The target as it is routed. */

@@ -2,6 +2,15 @@ import { STATUS_CODES } from "node:http";
 
 import type { HeaderList } from "./answer.ts";
 
+/** The lines of a head, each with its end. */
+export function headTextOf(status: number, headers: HeaderList): string {
+  let text = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n`;
+  for (let at = 0; at < headers.length; at += 2) {
+    text += `${headers[at] ?? ""}: ${headers[at + 1] ?? ""}\r\n`;
+  }
+  return text;
+}
+
 /** The text of heads that have the same headers. Those whose values are empty in `headers` have another value each time. */
 export class HeadText {
   /** What stands before, between and behind the values. */

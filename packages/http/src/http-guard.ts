@@ -106,7 +106,8 @@ export class HttpGuard {
     options.metrics.level(() => [
       { name: "httpConnections", now: this.#connections.size, max: this.connectionsMax },
     ]);
-    this.#idle = new IdleConnections(options.clock, options.newestAnswer);
+    const isWriting = (socket: Socket): boolean => this.#plain?.isWriting(socket) === true;
+    this.#idle = new IdleConnections(options.clock, options.newestAnswer, isWriting);
     const isSecure = server instanceof TlsServer;
     const begin = server.listeners("connection");
     const serve = isSecure ? server.listeners("secureConnection") : begin;
@@ -143,7 +144,7 @@ export class HttpGuard {
     });
   }
 
-  /** From here on, plain reads are answered before node:http sees a connection. */
+  /** From here on, plain requests are answered before node:http sees a connection. */
   readPlain(options: Omit<PlainConnectionsOptions, "clock" | "turns" | "serve">): void {
     const { clock } = this.#options;
     const { turns } = this.#pipelines;
@@ -185,8 +186,9 @@ export class HttpGuard {
       }, socket);
   }
 
-  /** Cuts the connections that the server has let go of and that are not served again yet. */
+  /** Cuts the connections that the server has let go of and that are not served again yet, and those that it has never had. */
   cutSuspended(): void {
+    this.#plain?.cut();
     for (const socket of this.#suspended) socket.destroy();
   }
 

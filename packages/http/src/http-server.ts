@@ -14,7 +14,7 @@ import { HostPolicy, isLoopback } from "./hosts.ts";
 import { httpCuts, type HttpCut } from "./http-cuts.ts";
 import { HttpGuard } from "./http-guard.ts";
 import { HTTP_TIMEOUTS, type HttpTimeouts } from "./http-timeouts.ts";
-import type { PlainReader } from "./plain-read.ts";
+import type { PlainReader, PlainWriter } from "./plain-read.ts";
 import { answerRaw, refuseConnection } from "./raw-answer.ts";
 import { reply } from "./reply.ts";
 import { echoRequestId } from "./request-ids.ts";
@@ -70,6 +70,8 @@ export interface HttpHandlers {
   readonly refuse: Refuse;
   /** What answers plain reads without node:http, exactly as `request` would. */
   readonly read?: PlainReader | undefined;
+  /** The same for plain writes. It needs `read`. */
+  readonly write?: PlainWriter | undefined;
 }
 
 /** An HTTP server. It takes its address first, and gets its handlers once the program can answer. */
@@ -186,7 +188,7 @@ export class HttpServer {
   }
 
   /** Begins to answer requests. */
-  handle({ request, upgrades = {}, sockets = {}, refuse, read }: HttpHandlers): void {
+  handle({ request, upgrades = {}, sockets = {}, refuse, read, write }: HttpHandlers): void {
     this.#request = request;
     this.#refuse = refuse;
     this.#upgrades = upgrades;
@@ -194,7 +196,7 @@ export class HttpServer {
     if (read === undefined) return;
     const timeouts = { ...HTTP_TIMEOUTS, ...this.#options.timeouts };
     const allows = (host: string): boolean => isHost(host) && this.#hosts.error(host) === undefined;
-    this.#guard.readPlain({ timeouts, allows, read });
+    this.#guard.readPlain({ timeouts, allows, read, write });
   }
 
   /** Takes so many connections at most from here on. */

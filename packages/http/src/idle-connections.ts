@@ -23,17 +23,21 @@ interface Sight {
 export class IdleConnections {
   readonly #clock: Pick<Clock, "elapsedMs">;
   readonly #newestAnswer: (socket: Socket) => ServerResponse | undefined;
+  readonly #isWriting: (socket: Socket) => boolean;
   readonly #sights = new Map<Socket, Sight>();
   /** Those that may go, the best last. */
   #idle: Socket[] = [];
   #lookedAtMs = -Infinity;
 
+  /** `newestAnswer` knows the requests that node:http has read, `isWriting` whether any other is under way. */
   constructor(
     clock: Pick<Clock, "elapsedMs">,
     newestAnswer: (socket: Socket) => ServerResponse | undefined,
+    isWriting: (socket: Socket) => boolean,
   ) {
     this.#clock = clock;
     this.#newestAnswer = newestAnswer;
+    this.#isWriting = isWriting;
   }
 
   add(socket: Socket): void {
@@ -82,7 +86,7 @@ export class IdleConnections {
   #isServed(socket: Socket): boolean {
     if (socket.writableLength > 0) return false;
     // What has been read waits for its turn.
-    if (socket.readableLength > 0) return true;
+    if (socket.readableLength > 0 || this.#isWriting(socket)) return true;
     const answer = this.#newestAnswer(socket);
     if (answer === undefined || answer.writableEnded) return false;
     // Where a part of a body waits to be taken, the rest cannot come.

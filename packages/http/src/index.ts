@@ -26,6 +26,7 @@ export { inTurns } from "./in-turns.ts";
 export {
   carrierOfContext,
   carrierOfIncoming,
+  carrierOfPlain,
   Exchange,
   refusalOf,
   type AnswerStyle,
@@ -36,6 +37,7 @@ export {
   Gate,
   limitAddresses,
   limitReads,
+  limitWrites,
   verifyToken,
   type Authenticator,
   type GateOptions,
@@ -69,12 +71,17 @@ export {
   type PlainHead,
   type PlainRead,
   type PlainReader,
+  type PlainWrite,
+  type PlainWriter,
+  type SplitPlain,
 } from "./plain-read.ts";
 export {
   readListener,
   requestListener,
+  writeListener,
   type RequestListenerOptions,
   type ShortPath,
+  type ShortWrites,
 } from "./request-listener.ts";
 export { RequestLimit } from "./request-limit.ts";
 export {

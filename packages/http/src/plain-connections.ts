@@ -1,15 +1,19 @@
 /**
- * Connections below node:http. A chunk that is exactly one plain read is answered with one write, if its reader knows the answer. At
- * the first that is anything else, or of which there is the least doubt, the connection is handed to node:http for the rest of its
- * life, with what has come put back: as if nobody had looked at it.
+ * Connections below node:http. A chunk that is exactly one plain read is answered with one write, if its reader knows the answer. One that
+ * is exactly one plain write, with all of its body, is begun and answered later. At the first that is anything else, or of which there is
+ * the least doubt, the connection is handed to node:http for the rest of its life, with what has come put back: as if nobody had looked at it.
  *
- * So what is here is idle, or waits for a turn of the event loop. Whatever can go on for longer is with node:http: requests that come
- * in parts, bodies, answers that nobody takes, and connections on which nothing comes at all.
+ * So what is here is idle, waits for a turn of the event loop, or for a write to be stored. What comes behind such a write waits unread until the
+ * write is answered, and is node:http's then. Whatever can go on for longer is with node:http: requests that come in parts, answers that
+ * nobody takes, and connections on which nothing comes at all.
  */
 import type { Socket } from "node:net";
 
 import type { Clock } from "@meridian/runtime";
 
+import { wholeBody } from "./answer-body.ts";
+import type { Answer } from "./answer.ts";
+import { headTextOf } from "./head-text.ts";
 import type { HttpTimeouts } from "./http-timeouts.ts";
 import {
   plainHeadOf,
@@ -17,6 +21,8 @@ import {
   type PlainAnswer,
   type PlainHead,
   type PlainReader,
+  type PlainWriter,
+  type SplitPlain,
 } from "./plain-read.ts";
 import type { RequestTurns } from "./request-turns.ts";
 
@@ -30,6 +36,8 @@ export interface PlainConnectionsOptions {
   /** Whether requests to a host are answered. */
   readonly allows: (host: string) => boolean;
   readonly read: PlainReader;
+  /** Default: writes are for node:http. */
+  readonly write?: PlainWriter | undefined;
 }
 
 /** A connection on which nothing came is handed on after this part of what the first head may take: node:http counts anew. */
@@ -45,12 +53,14 @@ interface PlainConnection {
   lines: string;
   head: PlainHead | undefined;
   isUsed: boolean;
-  /** Whether a read has waited for its turn, which is now. */
+  /** Whether a request has waited for its turn, which is now. */
   hasTurn: boolean;
+  /** Ends the write that is under way, whose client is gone. */
+  endWrite: (() => void) | undefined;
   release(): void;
 }
 
-/** Serves plain reads. */
+/** Serves plain requests. */
 export class PlainConnections {
   readonly #options: PlainConnectionsOptions;
   readonly #connections = new Map<Socket, PlainConnection>();
@@ -76,8 +86,10 @@ export class PlainConnections {
       head: undefined,
       isUsed: false,
       hasTurn: false,
+      endWrite: undefined,
       release: () => {
         this.#connections.delete(socket);
+        connection.endWrite?.();
         socket.off("data", onData).off("end", onEnd).off("timeout", onTimeout);
         socket.off("close", onClose).off("error", ignore);
         socket.setTimeout(0);
@@ -89,37 +101,81 @@ export class PlainConnections {
     socket.on("data", onData);
   }
 
-  /** Ends the connections that are idle, and takes no more. What waits goes on with node:http. */
+  /** Ends the connections that are idle, and takes no more. What waits goes on with node:http; those of writes under way end with their answers. */
   close(): void {
     this.#isClosing = true;
     for (const connection of this.#connections.values()) {
       const { socket } = connection;
+      if (connection.endWrite !== undefined) continue;
       if (socket.readableLength > 0 || socket.writableLength > 0) this.#handOn(connection);
       else socket.destroy();
     }
   }
 
+  /** Cuts the connections that are left after `close`: those of writes under way. */
+  cut(): void {
+    for (const { socket } of this.#connections.values()) socket.destroy();
+  }
+
+  /** Whether a write of a connection is under way. */
+  isWriting(socket: Socket): boolean {
+    return this.#connections.get(socket)?.endWrite !== undefined;
+  }
+
   #onChunk(connection: PlainConnection, chunk: Buffer): void {
     const { socket, hasTurn } = connection;
-    const { clock, turns } = this.#options;
+    if (connection.endWrite !== undefined) return putBack(socket, chunk);
     const split = splitPlain(chunk);
     // A client that has not read the answer before is left to node:http.
     if (split === undefined || socket.writableLength > 0) return this.#handOn(connection, chunk);
     const head = this.#headOf(connection, split.lines);
-    if (head === undefined) return this.#handOn(connection, chunk);
-    if (!hasTurn && !turns.mayBegin()) return this.#await(connection, chunk);
+    if (head === undefined || head.bodyBytes !== split.body?.byteLength) {
+      return this.#handOn(connection, chunk);
+    }
+    if (!hasTurn && !this.#options.turns.mayBegin()) return this.#await(connection, chunk);
     connection.hasTurn = false;
-    let answer: PlainAnswer | undefined;
     try {
-      answer = this.#options.read({ path: split.path, head, from: socket.remoteAddress });
+      if (this.#begin(connection, head, split)) return;
     } catch {
       // It will be thrown there again, where an answer is made of it.
     }
-    if (answer === undefined) return this.#handOn(connection, chunk);
-    this.#write(socket, answer, clock.nowMs());
+    this.#handOn(connection, chunk);
+  }
+
+  /** Answers a request, or begins a write. Returns false if it has done nothing. */
+  #begin(connection: PlainConnection, head: PlainHead, { path, body }: SplitPlain): boolean {
+    const { socket } = connection;
+    const { clock, read, write } = this.#options;
+    const asked = { path, head, from: socket.remoteAddress };
+    if (body === undefined) {
+      const answer = read(asked);
+      if (answer === undefined) return false;
+      this.#write(socket, answer, clock.nowMs());
+      this.#use(connection);
+      return true;
+    }
+    // A slice would keep all of what the socket has read.
+    const asPut = { ...asked, body: new Uint8Array(body), socket };
+    connection.endWrite = write?.(asPut, (answer) => this.#onWritten(connection, answer));
+    return connection.endWrite !== undefined;
+  }
+
+  #onWritten(connection: PlainConnection, answer: Answer): void {
+    const { socket } = connection;
+    connection.endWrite = undefined;
+    // Node:http, too, answers nobody who has ended the connection.
+    if (!socket.writable || !this.#connections.has(socket)) return;
+    this.#write(socket, plainAnswerOf(answer), this.#options.clock.nowMs());
+    this.#use(connection);
+    if (socket.isPaused()) this.#handOn(connection);
+    else if (this.#isClosing) socket.end();
+  }
+
+  /** A request was answered: from now on, the connection may be idle for longer. */
+  #use(connection: PlainConnection): void {
     if (connection.isUsed) return;
     connection.isUsed = true;
-    socket.setTimeout(this.#options.timeouts.keepAliveTimeout);
+    connection.socket.setTimeout(this.#options.timeouts.keepAliveTimeout);
   }
 
   #headOf(connection: PlainConnection, lines: string): PlainHead | undefined {
@@ -131,11 +187,10 @@ export class PlainConnections {
     return head;
   }
 
-  /** Puts a read back until it is its turn. */
+  /** Puts a request back until it is its turn. */
   #await(connection: PlainConnection, chunk: Buffer): void {
     const { socket } = connection;
-    socket.pause();
-    socket.unshift(chunk);
+    putBack(socket, chunk);
     this.#options.turns.wait(() => {
       if (!this.#connections.has(socket)) return;
       connection.hasTurn = true;
@@ -171,6 +226,8 @@ export class PlainConnections {
   }
 
   #onTimeout(connection: PlainConnection): void {
+    // It is the disk that takes its time. The answer begins another span.
+    if (connection.endWrite !== undefined) return;
     if (connection.isUsed) connection.socket.destroy();
     else this.#handOn(connection);
   }
@@ -184,6 +241,24 @@ export class PlainConnections {
     this.#options.serve(socket);
     socket.resume();
   }
+}
+
+/** Keeps a chunk for later, and reads no more until then. */
+function putBack(socket: Socket, chunk: Buffer): void {
+  socket.pause();
+  socket.unshift(chunk);
+}
+
+/** An answer as plain connections write it. */
+function plainAnswerOf({ status, headers, body }: Answer): PlainAnswer {
+  const whole = wholeBody(body) ?? "";
+  return {
+    head: headTextOf(status, headers),
+    body:
+      typeof whole === "string" && Buffer.byteLength(whole) > whole.length
+        ? Buffer.from(whole)
+        : whole,
+  };
 }
 
 /** A body of which each byte is a character; undefined if it is long. */

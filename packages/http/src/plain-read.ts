@@ -1,16 +1,23 @@
 /**
- * Recognizes the commonest request in the bytes as they come: a plain `GET`. Plain is what every party on the way reads alike,
- * whatever parser it has: one request and no more, in the form of HTTP/1.1 that clients send, with headers that are known here, each
- * once. Everything else is for node:http, so nothing has to be refused here.
+ * Recognizes the commonest requests in the bytes as they come: a plain `GET`, and a plain `PUT` with its body. Plain is what every party on
+ * the way reads alike, whatever parser it has: one request and no more, in the form of HTTP/1.1 that clients send, with headers that are
+ * known here, each once. Everything else is for node:http, so nothing has to be refused here.
  */
+import type { Socket } from "node:net";
 
-/** What the headers of a plain read say. */
+import type { Answer } from "./answer.ts";
+
+/** What the headers of a plain request say. */
 export interface PlainHead {
   readonly host: string;
   readonly authorization: string | undefined;
   readonly position: string | undefined;
   readonly waitMs: string | undefined;
   readonly traceparent: string | undefined;
+  /** The length of the body that is announced, in bytes; undefined if none is. */
+  readonly bodyBytes: number | undefined;
+  /** All of them, by their names in lower case. */
+  readonly headers: ReadonlyMap<string, string>;
 }
 
 /** A plain read. */
@@ -33,17 +40,35 @@ export interface PlainAnswer {
 /** Answers a plain read at once; undefined if it has done nothing. */
 export type PlainReader = (read: PlainRead) => PlainAnswer | undefined;
 
-/** Larger requests are not looked at, in bytes. A token takes up to four kibibytes. */
+/** A plain write. */
+export interface PlainWrite extends PlainRead {
+  /** In bytes of its own. */
+  readonly body: Uint8Array;
+  /** To cut the request with. */
+  readonly socket: Pick<Socket, "destroy">;
+}
+
+/**
+ * Begins a plain write, and calls `onAnswer` with its answer, in a later turn or microtask. Returns what is to be called if the client goes before that;
+ * undefined if it has done nothing, and never calls `done` then.
+ */
+export type PlainWriter = (
+  write: PlainWrite,
+  onAnswer: (answer: Answer) => void,
+) => (() => void) | undefined;
+
+/** Heads of more bytes are not looked at. A token takes up to four kibibytes. */
 const BYTES_MAX = 8 * 1024;
 
 const START = "GET /";
+const WRITE_START = "PUT /";
 const VERSION = " HTTP/1.1";
 const HEAD_END = "\r\n\r\n";
 
 /** A name, and a value of printable ASCII with no space around it. */
 const LINE = /^([A-Za-z-]+): ?([\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?)$/;
 
-/** What common clients send with a read: none of it changes the answer, but for those that `PlainHead` names. */
+/** What common clients send: none of it changes the answer to a read, but for those that `PlainHead` names. */
 const KNOWN: ReadonlySet<string> = new Set([
   "host",
   "connection",
@@ -52,6 +77,8 @@ const KNOWN: ReadonlySet<string> = new Set([
   "accept-encoding",
   "accept-language",
   "sec-fetch-mode",
+  "content-type",
+  "content-length",
   "authorization",
   "meridian-position",
   "meridian-wait-ms",
@@ -61,17 +88,30 @@ const KNOWN: ReadonlySet<string> = new Set([
   "tracestate",
 ]);
 
-/** The path of a plain read, and the text of its headers; undefined for everything else. */
-export function splitPlain(chunk: Buffer): { readonly path: string; lines: string } | undefined {
-  if (chunk.byteLength > BYTES_MAX) return undefined;
-  const text = chunk.toString("latin1");
-  if (!text.startsWith(START) || !text.endsWith(HEAD_END)) return undefined;
-  const end = text.indexOf("\r\n");
-  if (!text.startsWith(VERSION, end - VERSION.length)) return undefined;
-  return { path: text.slice(START.length - 1, end - VERSION.length), lines: text.slice(end + 2) };
+/** A length as clients write it. */
+const LENGTH = /^(?:0|[1-9]\d{0,8})$/;
+
+/** The parts of a request: its path, the text of its headers, and what follows them, if its method may have a body. */
+export interface SplitPlain {
+  readonly path: string;
+  readonly lines: string;
+  readonly body: Buffer | undefined;
 }
 
-/** What the headers of a plain read say, from their lines to the empty one; undefined if they are not plain. */
+/** The parts of a chunk that may be a plain request; undefined for everything else. */
+export function splitPlain(chunk: Buffer): SplitPlain | undefined {
+  const isWrite = chunk[0] === WRITE_START.charCodeAt(0);
+  const bodyAt = isWrite ? chunk.indexOf(HEAD_END) + HEAD_END.length : chunk.byteLength;
+  if (bodyAt < HEAD_END.length || bodyAt > BYTES_MAX) return undefined;
+  const text = chunk.toString("latin1", 0, bodyAt);
+  if (!text.startsWith(isWrite ? WRITE_START : START) || !text.endsWith(HEAD_END)) return undefined;
+  const end = text.indexOf("\r\n");
+  if (!text.startsWith(VERSION, end - VERSION.length)) return undefined;
+  const path = text.slice(START.length - 1, end - VERSION.length);
+  return { path, lines: text.slice(end + 2), body: isWrite ? chunk.subarray(bodyAt) : undefined };
+}
+
+/** What the headers of a plain request say, from their lines to the empty one; undefined if they are not plain. */
 export function plainHeadOf(lines: string): PlainHead | undefined {
   const said = new Map<string, string>();
   let at = 0;
@@ -84,14 +124,18 @@ export function plainHeadOf(lines: string): PlainHead | undefined {
   }
   const host = said.get("host");
   const connection = said.get("connection")?.toLowerCase() ?? "keep-alive";
-  // Beyond the empty line there would be a body, or another request.
+  const length = said.get("content-length");
+  // Beyond the empty line there would be another request.
   if (at + 2 !== lines.length || host === undefined || connection !== "keep-alive")
     return undefined;
+  if (length !== undefined && !LENGTH.test(length)) return undefined;
   return {
     host,
     authorization: said.get("authorization"),
     position: said.get("meridian-position"),
     waitMs: said.get("meridian-wait-ms"),
     traceparent: said.get("traceparent"),
+    bodyBytes: length === undefined ? undefined : Number(length),
+    headers: said,
   };
 }

@@ -6,7 +6,7 @@ import { MeridianError } from "@meridian/protocol";
 
 import { wholeBody } from "./answer-body.ts";
 import type { Answer, Refuse } from "./answer.ts";
-import { HeadText } from "./head-text.ts";
+import { headTextOf } from "./head-text.ts";
 import { requestIdOf } from "./request-ids.ts";
 
 /**
@@ -57,6 +57,6 @@ export function answerRaw(
   }
   const id = requestIdOf(asked);
   const named = id === undefined ? headers : [...headers, "X-Request-Id", id];
-  socket.write(`${new HeadText(status, named).of(named)}\r\n`);
+  socket.write(`${headTextOf(status, named)}\r\n`);
   socket.end(wholeBody(body) ?? undefined);
 }

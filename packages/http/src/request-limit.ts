@@ -1,14 +1,23 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 
 import { MeridianError } from "@meridian/protocol";
 import type { Metrics } from "@meridian/runtime";
 
 const REQUESTS_MAX = 10_000;
 
+/** A request whose connection can be cut. */
+interface Cuttable {
+  readonly socket: Pick<Socket, "destroy">;
+}
+
 /** A request under way. */
 interface Tracked {
-  readonly incoming: IncomingMessage;
-  readonly outgoing: ServerResponse;
+  readonly request: Cuttable;
+  /** What it is read from, and its answer written to; undefined if it has come whole, and is counted no longer once it is answered. */
+  readonly streams:
+    | { readonly incoming: IncomingMessage; readonly outgoing: ServerResponse }
+    | undefined;
   isUnderWay: boolean;
   older: Tracked | undefined;
   newer: Tracked | undefined;
@@ -44,22 +53,33 @@ export class RequestLimit {
 
   /** Counts a request until its answer has left or its connection is gone. Throws `OVERLOADED`, and counts nothing. */
   track(incoming: IncomingMessage, outgoing: ServerResponse): void {
+    const tracked = this.#begin(incoming, { incoming, outgoing });
+    outgoing.once("close", () => this.#end(tracked));
+  }
+
+  /** Counts a request that has come whole, until what is returned is called. Throws `OVERLOADED`, and counts nothing. */
+  begin(request: Cuttable): () => void {
+    const tracked = this.#begin(request, undefined);
+    return () => this.#end(tracked);
+  }
+
+  #begin(request: Cuttable, streams: Tracked["streams"]): Tracked {
     if (this.active >= this.#max) this.#makeRoom();
     const older = this.#newest;
-    const tracked: Tracked = { incoming, outgoing, isUnderWay: true, older, newer: undefined };
+    const tracked: Tracked = { request, streams, isUnderWay: true, older, newer: undefined };
     if (older === undefined) this.#oldest = tracked;
     else older.newer = tracked;
     this.#newest = tracked;
     this.#active += 1;
-    outgoing.once("close", () => this.#end(tracked));
+    return tracked;
   }
 
   /** Cuts the connections of the requests for which `isVoid` is true. */
-  cut(isVoid: (incoming: IncomingMessage) => boolean): void {
+  cut(isVoid: (request: object) => boolean): void {
     for (let each = this.#oldest, next; each !== undefined; each = next) {
       next = each.newer;
-      if (!isVoid(each.incoming)) continue;
-      each.incoming.socket.destroy();
+      if (!isVoid(each.request)) continue;
+      each.request.socket.destroy();
       this.#end(each);
     }
   }
@@ -74,7 +94,7 @@ export class RequestLimit {
     for (let each = this.#oldest; each !== undefined; each = each.newer) {
       if (!waitsForClient(each)) continue;
       this.#onCut();
-      each.incoming.socket.destroy();
+      each.request.socket.destroy();
       return this.#end(each);
     }
     const [now, max] = [this.active + 1, this.#max];
@@ -97,6 +117,6 @@ export class RequestLimit {
   }
 }
 
-function waitsForClient({ incoming, outgoing }: Tracked): boolean {
-  return !incoming.complete || outgoing.writableEnded;
+function waitsForClient({ streams }: Tracked): boolean {
+  return streams !== undefined && (!streams.incoming.complete || streams.outgoing.writableEnded);
 }

@@ -6,7 +6,7 @@ import { hasTelemetry, type Clock, type Logger } from "@meridian/runtime";
 import type { Answer } from "./answer.ts";
 import { carrierOfIncoming, Exchange, type AnswerStyle } from "./exchange.ts";
 import type { RequestListener } from "./http-server.ts";
-import type { PlainReader } from "./plain-read.ts";
+import type { PlainReader, PlainWrite, PlainWriter } from "./plain-read.ts";
 import { reply } from "./reply.ts";
 import type { RequestLimit } from "./request-limit.ts";
 import type { RequestTimes } from "./request-times.ts";
@@ -112,6 +112,49 @@ export function readListener(
     }
     return answer;
   };
+}
+
+/** A shorter way for plain writes. */
+export interface ShortWrites {
+  /** Whether a write is one of these. */
+  readonly takes: (write: PlainWrite) => boolean;
+  /** Makes the answer, also to a write that fails. */
+  readonly answer: (write: PlainWrite) => Promise<Answer>;
+}
+
+/** Counts, notes and tells of plain writes what `requestListener` counts, notes and tells of all others. */
+export function writeListener(
+  writes: ShortWrites,
+  {
+    clock,
+    times,
+    slow,
+    limit,
+    shortRoute = NO_ROUTE,
+  }: Pick<RequestListenerOptions, "clock" | "times" | "slow" | "limit" | "shortRoute">,
+): PlainWriter {
+  const shortTimes = times.of("PUT", shortRoute);
+  return (write, onAnswer) => {
+    // A request that a span is made of takes the way of all others.
+    if (hasTelemetry() || !writes.takes(write)) return undefined;
+    const startedMs = clock.elapsedMs();
+    const end = limit.begin(write);
+    void writes.answer(write).then((answered) => {
+      const { status } = answered;
+      const tookMs = shortTimes.observe(status, startedMs);
+      if (tookMs > slow.thresholdMs) {
+        slow.tell(askedOf(write), { route: shortRoute, status, tookMs });
+      }
+      onAnswer(answered);
+      end();
+    });
+    return end;
+  };
+}
+
+/** What the log tells of who has asked. */
+function askedOf({ head }: PlainWrite): Pick<IncomingMessage, "method" | "headers"> {
+  return { method: "PUT", headers: Object.fromEntries(head.headers) };
 }
 
 function targetError({ url = "" }: IncomingMessage): MeridianError {

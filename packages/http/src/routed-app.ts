@@ -104,7 +104,7 @@ export async function runRoute<E extends Exchange>(
   route: Route<E>,
   exchange: E,
   logger: Logger,
-  incoming: IncomingMessage | undefined,
+  incoming: Pick<IncomingMessage, "headers"> | undefined,
 ): Promise<Answer> {
   try {
     exchange.checkOrigin();
@@ -119,7 +119,7 @@ export function problemOf(
   cause: unknown,
   exchange: Exchange,
   logger: Logger,
-  incoming: IncomingMessage | undefined,
+  incoming: Pick<IncomingMessage, "headers"> | undefined,
 ): Answer {
   const about = incoming === undefined ? {} : idsOf(incoming.headers);
   return exchange.problem(failureOf(cause, logger, about));

@@ -90,7 +90,7 @@ describe("what common clients send", () => {
     server.handle({ ...BOTH, read: (read) => (reads.push(read), answerOf("said")) });
     const conversation = new Conversation(connectTo(server));
     await conversation.ask(withHeader(told), 1);
-    expect(reads).toEqual([
+    expect(reads).toMatchObject([
       {
         path: "/a",
         from: "127.0.0.1",
@@ -100,9 +100,16 @@ describe("what common clients send", () => {
           position: "1.2",
           waitMs: "5",
           traceparent: undefined,
+          bodyBytes: undefined,
         },
       },
     ]);
+    expect(Object.fromEntries(reads[0]?.head.headers ?? [])).toEqual({
+      host: "localhost",
+      authorization: "Bearer a.b.c",
+      "meridian-position": "1.2",
+      "meridian-wait-ms": "5",
+    });
     conversation.socket.destroy();
   });
 });

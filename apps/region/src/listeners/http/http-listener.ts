@@ -6,6 +6,7 @@ import {
   HttpServer,
   limitAddresses,
   limitReads,
+  limitWrites,
   OriginPolicy,
   RateLimits,
   refusalOf,
@@ -60,7 +61,7 @@ export interface HttpListenerOptions extends Omit<HttpServerOptions, "starting">
   readonly insecureNoTls?: boolean;
   /** Answers everything through the app. For tests that compare the two. */
   readonly appOnly?: boolean;
-  /** Whether plain reads are answered below node:http. Default: true. For tests that compare the two. */
+  /** Whether plain requests are answered below node:http. Default: true. For tests that compare the two. */
   readonly plainReads?: boolean;
 }
 
@@ -135,7 +136,7 @@ export class HttpListener implements Listener {
     const [limit, limits] = [this.#limit, this.#limits];
     const times = new RequestTimes(clock, metrics);
     const parts = { style: node.style, limit, limits, times, clock, logger, slow };
-    const { request, read } = regionRequests({ ...parts, node, app, appOnly });
+    const { request, plain } = regionRequests({ ...parts, node, app, appOnly });
     const gate = authenticator && regionGate(authenticator, { ...parts, tickets: node.tickets });
     const socketsMax = socketsMaxOf(this.#connectionsMax);
     const { service } = node;
@@ -146,7 +147,11 @@ export class HttpListener implements Listener {
     this.#server.handle({
       request: gate?.guard(request) ?? limitAddresses(request, parts),
       sockets: { [SOCKET_PATH]: sockets.upgrade },
-      ...(plainReads && read && { read: gate?.guardReads(read) ?? limitReads(read, limits) }),
+      ...(plainReads &&
+        plain && {
+          read: gate?.guardReads(plain.read) ?? limitReads(plain.read, limits),
+          write: gate?.guardWrites(plain.write) ?? limitWrites(plain.write, limits),
+        }),
       refuse: (error) => refusalOf(node.style, error),
     });
   }

@@ -4,10 +4,15 @@
  */
 import {
   carrierOfIncoming,
+  carrierOfPlain,
   readListener,
   requestListener,
   runRoute,
+  writeListener,
   type PlainReader,
+  type PlainWrite,
+  type PlainWriter,
+  type Answer,
   type RequestLimit,
   type RequestListener,
   type RequestTimes,
@@ -34,18 +39,19 @@ export interface RegionRequestsOptions {
   readonly appOnly?: boolean;
 }
 
-/** What answers a server's requests, and plain reads before they are any. */
+/** What answers a server's requests, and plain ones before they are any. */
 export interface RegionRequests {
   readonly request: RequestListener;
   /** Undefined if everything goes through the app. */
-  readonly read: PlainReader | undefined;
+  readonly plain: { readonly read: PlainReader; readonly write: PlainWriter } | undefined;
 }
 
 /** Builds what answers a server's requests. */
 export function regionRequests(options: RegionRequestsOptions): RegionRequests {
   const { node, appOnly } = options;
   const { style } = node;
-  if (appOnly === true) return { request: requestListener({ ...options, style }), read: undefined };
+  if (appOnly === true)
+    return { request: requestListener({ ...options, style }), plain: undefined };
   const shortRoute = KEY_PATH;
   const { immediate, read } = hitPaths(node.service, style.origins);
   const request = requestListener({
@@ -61,5 +67,25 @@ export function regionRequests(options: RegionRequestsOptions): RegionRequests {
       return runRoute(putEntry, exchange, options.logger, incoming);
     },
   });
-  return { request, read: readListener(read, { ...options, shortRoute }) };
+  const answer = (write: PlainWrite): Promise<Answer> => {
+    const exchange = new RegionExchange(node, carrierOfPlain(write));
+    return runRoute(putEntry, exchange, options.logger, {
+      get headers() {
+        return Object.fromEntries(write.head.headers);
+      },
+    });
+  };
+  const about = { ...options, shortRoute };
+  const write = writeListener({ takes: ({ path }) => isPlainPut(path), answer }, about);
+  return { request, plain: { read: readListener(read, about), write } };
+}
+
+/** Options that every party reads alike. */
+const PLAIN_QUERY = /^[\w.~%=&-]*$/;
+
+/** Whether a path, perhaps with a query, names a key in plain form. */
+function isPlainPut(path: string): boolean {
+  const mark = path.indexOf("?");
+  if (mark === -1) return plainKeyOf(path) !== undefined;
+  return plainKeyOf(path.slice(0, mark)) !== undefined && PLAIN_QUERY.test(path.slice(mark + 1));
 }
