@@ -122,6 +122,7 @@ const BODIES: readonly string[] = [
 const PLAIN_LINES: readonly string[] = [
   "Content-Type: text/plain; charset=utf-8", "content-type: application/json", "Accept: */*", "User-Agent: curl/8.5.0",
   "accept-encoding: gzip, deflate", "sec-fetch-mode: cors", "Connection: keep-alive", "Meridian-Wait-Ms: 7",
+  "Meridian-Deadline: 1767228000000",
   "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\ntracestate: a=b", "Authorization: Bearer nobody.asks",
 ];
 
@@ -131,6 +132,7 @@ const LINES: readonly string[] = [
   "If-None-Match: *", 'If-Match: "1.2"', "Content-Encoding: identity", "Content-Encoding: gzip", "Content-Range: bytes 0-1/3",
   "Content-Type: a\x80", `Content-Type: ${"t".repeat(300)}`, "Content-Length: 3", "Content-Length: 0", "Origin: https://a.example",
   "Transfer-Encoding: chunked", "Expect: 100-continue", "X-Request-Id: id-1", "Connection: close", "Host: evil.example",
+  "Meridian-Deadline: 1", "Meridian-Deadline: soon",
   "Meridian-Position: nonsense", "Meridian-Wait-Ms: 10001", "Content-Type: ", "Content-Length : 3", "Accept: a\r\n b", "Accept: \0",
 ];
 
