@@ -42,6 +42,8 @@ export class WriteNames {
   readonly #names = new Map<string, string>();
   /** By name: the present stamp of a write that has got another one than its first. */
   readonly #stamps = new Map<string, Stamp>();
+  /** By name: the lowest stamp that such a write has got. One that is in an outbox twice may get two, and the log may have either. */
+  readonly #lowest = new Map<string, Stamp>();
   /** By name: the write that has taken the place of this one in its frame, before another party saw it. Later stamps count for both. */
   readonly #successors = new Map<string, string>();
   /** By name: the write that this one has replaced at its node. */
@@ -72,6 +74,8 @@ export class WriteNames {
     const name = this.nameOf(old);
     this.#names.set(this.#texts.nameOf(stamp), name);
     this.#stamps.set(name, stamp);
+    const lowest = this.#lowest.get(name);
+    if (lowest === undefined || compareStamps(stamp, lowest) < 0) this.#lowest.set(name, stamp);
   }
 
   /**
@@ -92,7 +96,8 @@ export class WriteNames {
 
   /** Whether the entry with `stamp` is the write `name` or newer: by its stamp, or because it has replaced that write. */
   isAtLeast(stamp: Stamp, name: string): boolean {
-    if (compareStamps(stamp, this.stampOf(name)) >= 0) return true;
+    const given = this.#lowest.get(this.lastOf(name)) ?? this.stampOf(name);
+    if (compareStamps(stamp, given) >= 0) return true;
     for (let over: string | undefined = this.nameOf(stamp); over !== undefined;) {
       if (over === name) return true;
       over = this.#replaced.get(over);
