@@ -270,6 +270,8 @@ export class Caller {
     }
     if (!error.retryable) throw withFacts(run, error);
     note(run, node, error.message);
+    // The node needs more time than it had, as one that does not answer.
+    if (error.code === "DEADLINE_PASSED") run.unanswered += 1;
     // `POSITION_NOT_REACHED` tells the caller more than the failures of other nodes.
     if (run.lastError?.code !== "POSITION_NOT_REACHED") run.lastError = error;
     if (mayHaveStored(answer, error, run.request)) onMaybeApplied(run);

@@ -1,9 +1,10 @@
+import { seededRandom } from "@meridian/runtime";
 import fc from "fast-check";
 import { describe, expect, onTestFinished, test } from "vitest";
 
-import type { MeridianClient } from "../src/index.ts";
+import { connect, type MeridianClient } from "../src/index.ts";
 import { NodeTime } from "../src/node-time.ts";
-import { TestCluster } from "../src/testing/index.ts";
+import { TestClock, TestCluster } from "../src/testing/index.ts";
 import { failure } from "./scene.ts";
 
 async function open(nodes: number): Promise<{
@@ -112,6 +113,49 @@ test("a node that refuses each write for its deadline is left for the next one",
   first.failNext("DEADLINE_PASSED", 5);
   await cache.set("k", 1);
   expect(await cache.get("k")).toBe(1);
+});
+
+const WRITTEN = {
+  key: "k",
+  etag: '"e"',
+  expiresAtMs: null,
+  acknowledged: {
+    level: "local",
+    reached: true,
+    local: true,
+    directory: true,
+    nodes: [],
+    ready: [],
+  },
+};
+
+test("a write that its nodes come to too late has more time with each attempt", async () => {
+  const clock = new TestClock();
+  const [asked, budgets]: [string[], number[]] = [[], []];
+  const cache = await connect({
+    nodes: ["http://a", "http://b"],
+    clock,
+    random: seededRandom(1),
+    fetch: async (url, init) => {
+      const { origin } = new URL(url);
+      const headers = new Headers(init.headers);
+      const deadlineMs = Number(headers.get("meridian-deadline"));
+      const nowMs = clock.nowMs();
+      asked.push(origin);
+      budgets.push(deadlineMs - nowMs);
+      const own = { "meridian-node": origin, "meridian-time": String(nowMs) };
+      if (asked.length > 4) return Response.json(WRITTEN, { headers: own });
+      const problem = { code: "DEADLINE_PASSED", deadlineMs, nowMs, status: 409 };
+      return Response.json(problem, { status: 409, headers: own });
+    },
+  });
+  onTestFinished(() => cache.close());
+  const written = cache.set("k", 1);
+  await clock.advance(100);
+  await written;
+  // Each node is asked twice at once, because it has told its time.
+  expect(asked).toEqual(["http://a", "http://a", "http://b", "http://b", "http://a"]);
+  expect(budgets).toEqual([1_000, 1_000, 2_000, 2_000, 3_000]);
 });
 
 test("the time of a node is never reckoned to be later than it is, but for a clock that was set back, by what a request takes", () => {
