@@ -4,8 +4,9 @@
  * mutilated.
  */
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
-import { connect, type Socket } from "node:net";
+import type { Socket } from "node:net";
 
+import { converse as converseAt } from "@meridian/testkit";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, it } from "vitest";
 
@@ -39,27 +40,9 @@ afterAll(async () => {
   for (const { region } of [plain, node, app]) await region.close();
 });
 
-const LAST = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-
-/** Sends parts, each as one chunk, and one request more that ends the connection. Resolves to what comes back, without its dates. */
-function converse({ port }: Side, parts: readonly string[]): Promise<string> {
-  return new Promise((resolve) => {
-    const chunks: Buffer[] = [];
-    const socket = connect({ port, host: "127.0.0.1", noDelay: true });
-    const textOf = (): string => Buffer.concat(chunks).toString("latin1");
-    socket.on("data", (chunk: Buffer) => chunks.push(chunk));
-    socket.on("error", () => {});
-    socket.on("close", () => resolve(textOf().replaceAll(/\r\nDate: [^\r]*/g, "")));
-    const sendNext = async (): Promise<void> => {
-      for (const part of [...parts, LAST]) {
-        if (!socket.writable) return;
-        socket.write(Buffer.from(part, "latin1"));
-        // The server runs in the turns of this very loop: so that it nearly always sees the part as one chunk.
-        for (let turn = 0; turn < 10; turn += 1) await new Promise((done) => setImmediate(done));
-      }
-    };
-    socket.on("connect", () => void sendNext());
-  });
+/** Has a conversation with a side. Resolves to what comes back, without its dates. */
+async function converse({ port }: Side, parts: readonly string[]): Promise<string> {
+  return (await converseAt(port, parts)).replaceAll(/\r\nDate: [^\r]*/g, "");
 }
 
 /** Without the stamps and places of writes, whose order is another on each node, and without the ids of requests that have none. */

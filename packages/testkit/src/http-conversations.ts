@@ -98,8 +98,8 @@ function cutAt(bytes: string, places: readonly number[]): string[] {
   return sorted.slice(1).map((edge, index) => bytes.slice(sorted[index], edge));
 }
 
-/** Sends parts, each as one chunk, and one request more that ends the connection. */
-function converse(port: number, parts: readonly string[]): Promise<string> {
+/** Sends parts to a port of this machine, each as one chunk, and one request more that ends the connection. Resolves to what comes back. */
+export function converse(port: number, parts: readonly string[]): Promise<string> {
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
     const socket = connect({ port, host: "127.0.0.1", noDelay: true });

@@ -21,4 +21,4 @@ export { heartbeatOf, helloOf } from "./node-words.ts";
 export { oddFrames } from "./odd-frames.ts";
 export { EMPTY_STORE } from "./empty-store.ts";
 export { SOCKET_TONGUES, type SocketTongue, type SocketWords } from "./socket-tongues.ts";
-export { expectSameAnswers, httpConversations } from "./http-conversations.ts";
+export { converse, expectSameAnswers, httpConversations } from "./http-conversations.ts";
