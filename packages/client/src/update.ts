@@ -30,16 +30,17 @@ export function update<In, Out>(
 ): Promise<Out | undefined> {
   const limits = limitsOf(options, parts.deadlineMs);
   return settled(parts, limits, async (leftMs) => {
-    const held = await read(parts, key, { ...limits, deadlineMs: leftMs });
+    const held = await read(parts, key, { ...limits, deadlineMs: leftMs() });
     const current = held && (await shape.decode(key, held, true));
     const next = await change(current);
     if (next === undefined) return async () => current;
     const encoded = await shape.encode(key, next, options.contentType);
     const condition = held === undefined ? { ifAbsent: true } : { ifMatch: bareEtag(held.etag) };
-    const kept = keptTtlMs(held, options, parts.time.nowMs());
-    const terms = { ...options, deadlineMs: leftMs, ...condition, ...kept };
     return async () => {
-      answerOf(written, await parts.write(setRequest(key, encoded, terms, leftMs)));
+      const deadlineMs = leftMs();
+      const kept = keptTtlMs(held, options, parts.time.nowMs());
+      const terms = { ...options, deadlineMs, ...condition, ...kept };
+      answerOf(written, await parts.write(setRequest(key, encoded, terms, deadlineMs)));
       return shape.decode(key, encoded, false);
     };
   });
@@ -53,12 +54,13 @@ export function pull<Out>(
 ): Promise<Out | undefined> {
   const limits = readLimits("`pull`", options, parts.deadlineMs);
   return settled(parts, limits, async (leftMs) => {
-    const held = await read(parts, key, { ...limits, deadlineMs: leftMs });
+    const held = await read(parts, key, { ...limits, deadlineMs: leftMs() });
     if (held === undefined) return async () => undefined;
     const value = await shape.decode(key, held, false);
-    const terms = { ...options, deadlineMs: leftMs, ifMatch: bareEtag(held.etag) };
     return async () => {
-      answerOf(deleted, await parts.write(deleteRequest(key, terms, leftMs)));
+      const deadlineMs = leftMs();
+      const terms = { ...options, deadlineMs, ifMatch: bareEtag(held.etag) };
+      answerOf(deleted, await parts.write(deleteRequest(key, terms, deadlineMs)));
       return value;
     };
   });
@@ -72,22 +74,34 @@ function read(
   return reads.read(key, limits, (_, entry) => entry);
 }
 
-/** Prepares a write and makes it, and repeats both if another write came between, until the deadline. */
+/**
+ * Prepares a write and makes it, and repeats both if another write came between, until the deadline. A repetition is given up before it begins if the
+ * time that is left is less than the last one took: cut off, it would leave open whether its write was made. `leftMs` throws `DEADLINE_PASSED` where
+ * nothing is left.
+ */
 async function settled<T>(
   { network, random }: KeyspaceParts,
   { deadlineMs, signal }: CallLimits,
-  prepare: (leftMs: number) => Promise<() => Promise<T>>,
+  prepare: (leftMs: () => number) => Promise<() => Promise<T>>,
 ): Promise<T> {
-  const endMs = network.clock.elapsedMs() + deadlineMs;
+  const { clock } = network;
+  const endMs = clock.elapsedMs() + deadlineMs;
+  const leftMs = (): number => {
+    const left = endMs - clock.elapsedMs();
+    if (left > 0) return left;
+    const said = `Expected what to write within ${Math.round(deadlineMs)} ms, got it later`;
+    throw new MeridianError("DEADLINE_PASSED", said);
+  };
   const pauses = new Backoff({ random, firstMs: PAUSE_MS, maxMs: PAUSE_MS_MAX });
   for (;;) {
-    const write = await prepare(Math.max(1, endMs - network.clock.elapsedMs()));
+    const beganMs = clock.elapsedMs();
+    const write = await prepare(leftMs);
     try {
       return await write();
     } catch (cause) {
       if (!(cause instanceof MeridianError) || cause.code !== "PRECONDITION_FAILED") throw cause;
-      const pauseMs = pauses.nextMs();
-      if (network.clock.elapsedMs() + pauseMs >= endMs) throw cause;
+      const [nowMs, pauseMs] = [clock.elapsedMs(), pauses.nextMs()];
+      if (nowMs + pauseMs + (nowMs - beganMs) >= endMs) throw cause;
       await pause(network, pauseMs, signal);
       signal?.throwIfAborted();
     }

@@ -60,6 +60,41 @@ test("every method of the client works as at a region", async () => {
   expect((await cache.deleteMany(["b", "c"])).deleted).toEqual(["c"]);
 });
 
+test("an update that is overtaken again and again says so, before an attempt that would not end in time", async () => {
+  const { cluster, cache } = await open();
+  const other = await cluster.connect();
+  await cache.set("k", 0);
+  let tries = 0;
+  const change = async (value: unknown): Promise<number> => {
+    tries += 1;
+    await other.set("k", Number(value) + 1);
+    await cluster.clock.advance(90);
+    return -1;
+  };
+  const overtaken = failure(cache.update("k", change, { deadlineMs: 300 }));
+  while (tries < 2) await cluster.clock.advance(1);
+  await cluster.clock.advance("1s");
+  expect((await overtaken).code).toBe("PRECONDITION_FAILED");
+  // The third attempt would have ended after 270 ms and two pauses, of which each takes at least 2 ms; a fourth after more than 300.
+  expect(tries).toBeLessThan(4);
+  expect(await cache.get("k")).toBe(tries);
+});
+
+test("an update whose new value comes after the deadline writes nothing, and one that changes nothing has its value", async () => {
+  const { cluster, cache } = await open();
+  await cache.set("k", 0);
+  const late = async (): Promise<number> => {
+    await cluster.clock.advance(300);
+    return 1;
+  };
+  expect((await failure(cache.update("k", late, { deadlineMs: 300 }))).code).toBe(
+    "DEADLINE_PASSED",
+  );
+  expect(await cache.get("k")).toBe(0);
+  const unchanged = async (): Promise<undefined> => void (await late());
+  expect(await cache.update("k", unchanged, { deadlineMs: 300 })).toBe(0);
+});
+
 test("time passes when it is told to, and what is due happens in its order", async () => {
   const { cluster, cache } = await open();
   await cache.set("k", 1, { ttl: "60s" });
