@@ -16,6 +16,7 @@ import type { Journal, JournalRow } from "./journal.ts";
 import { MemberWriter } from "./member-table.ts";
 import type { StoreTuning } from "./store-options.ts";
 import type { Purged } from "./sweep.ts";
+import type { StreamPlace } from "./stream-place.ts";
 import type { DirectoryCommit, DirectoryWrite } from "./writer-messages.ts";
 
 /** How many rows one call of `trim` looks at. */
@@ -93,6 +94,7 @@ class DirectoryJournal implements Journal<DirectoryWrite, DirectoryCommit> {
   readonly #marks = new Map<number, Mark>();
   #followed: Cursor[] = [];
   #compared: Cursor[] = [];
+  #place: StreamPlace | undefined;
   #state: State;
   #kept: State;
   #pressed = false;
@@ -148,7 +150,10 @@ class DirectoryJournal implements Journal<DirectoryWrite, DirectoryCommit> {
   }
 
   write(write: DirectoryWrite): void {
+    if (write.place !== undefined) this.#place = write.place;
     switch (write.kind) {
+      case "place":
+        break;
       case "epoch":
         this.#writeEpoch(write.epoch);
         break;
@@ -224,6 +229,8 @@ class DirectoryJournal implements Journal<DirectoryWrite, DirectoryCommit> {
     }
     this.#followed = [];
     this.#compared = [];
+    if (this.#place !== undefined) this.#sql.place.run(this.#place.sequence, this.#place.id);
+    this.#place = undefined;
     const state = this.#state;
     if (!state.stateDirty) return;
     state.stateDirty = false;
@@ -276,6 +283,7 @@ class DirectoryJournal implements Journal<DirectoryWrite, DirectoryCommit> {
     this.#marks.clear();
     this.#followed = [];
     this.#compared = [];
+    this.#place = undefined;
   }
 }
 
@@ -294,6 +302,7 @@ interface Statements {
   readonly rowsAfter: Database.Statement<[number], JournalRow>;
   readonly saveState: Database.Statement<[number, number, number]>;
   readonly admit: Database.Statement<[number]>;
+  readonly place: Database.Statement<[number, string]>;
   readonly saveHorizon: Database.Statement<[number, number]>;
   readonly deleteMarks: Database.Statement<[]>;
   readonly insertMark: Database.Statement<[number, number]>;
@@ -342,6 +351,10 @@ function prepare(database: Database.Database): Statements {
     admit: database.prepare(
       `INSERT INTO admitted (id, time) VALUES (1, ?)
        ON CONFLICT (id) DO UPDATE SET time = max(time, excluded.time)`,
+    ),
+    place: database.prepare(
+      `INSERT INTO stream_place (id, sequence, message) VALUES (1, ?, ?)
+       ON CONFLICT (id) DO UPDATE SET sequence = excluded.sequence, message = excluded.message`,
     ),
     saveHorizon: database.prepare("UPDATE state SET horizon = ?, frozen_until_ms = ?"),
     deleteMarks: database.prepare("DELETE FROM horizon_marks"),

@@ -16,6 +16,7 @@ import type Database from "better-sqlite3";
 import type { DiskBytes } from "./disk.ts";
 import { readLogState, type LogStateRow } from "./directory-journal.ts";
 import { readCursors } from "./cursor-table.ts";
+import { readPlace, type StreamPlace } from "./stream-place.ts";
 import { countingSummaries, EntryTable, reading, type EntryFacts } from "./entry-table.ts";
 import { LogReader } from "./log-reader.ts";
 import { collectSummaries } from "./merged-scan.ts";
@@ -45,19 +46,25 @@ interface KeptFrame extends UnfoldedFrame {
   readonly highestTime: number;
 }
 
+/** How a directory's log is opened. */
+export interface DirectoryLogOptions extends StoreOptions {
+  /** The id of the log, if it is created now: that of the stream that it is made from. Default: drawn. */
+  readonly logId?: number;
+}
+
 /**
  * Opens the directory's log, creating it if there is none, and starts a new epoch of it. Where the disk takes nothing, the log is
  * open all the same, says why in `stall`, and makes its epoch durable before anything else once it can.
  * Throws `STORE_IN_USE`, `STORE_WRONG_KIND`, `STORE_SCHEMA_TOO_NEW`, `STORE_CORRUPT`, `STORE_FULL`, `STORE_READ_ONLY` or
  * `STORE_FAILED` where it cannot even be read.
  */
-export function openDirectoryLog(options: StoreOptions): Promise<SqliteDirectoryLog> {
-  const { random } = options;
+export function openDirectoryLog(options: DirectoryLogOptions): Promise<SqliteDirectoryLog> {
+  const { random, logId } = options;
   const preparation = {
     setUp: (database: Database.Database): void => {
       database
         .prepare("INSERT INTO state (id, log_id, folded_through) VALUES (1, ?, 0)")
-        .run(randomIdentity(random));
+        .run(logId ?? randomIdentity(random));
     },
     make: (parts: Parts): SqliteDirectoryLog =>
       new SqliteDirectoryLog(parts, randomIdentity(random)),
@@ -84,6 +91,7 @@ export class SqliteDirectoryLog implements DirectoryLog {
   readonly #members: Map<string, RememberedMember>;
   #followed: readonly Cursor[];
   #compared: readonly Cursor[];
+  #place: StreamPlace | undefined;
   #appendedThrough: number;
   #committedThrough: number;
   #foldedThrough: number;
@@ -112,6 +120,7 @@ export class SqliteDirectoryLog implements DirectoryLog {
     this.#appendedThrough = this.#committedThrough;
     this.#followed = readCursors(database, "followed");
     this.#compared = readCursors(database, "compared");
+    this.#place = readPlace(database);
     this.#admittedTime = readAdmitted(database);
     this.#members = new Map(readMembers(database).map((member) => [member.id, member]));
     this.#readMarks(database);
@@ -182,6 +191,16 @@ export class SqliteDirectoryLog implements DirectoryLog {
     return this.#compared;
   }
 
+  /** The message that was last applied durably, of a log that is made from a stream. */
+  get place(): StreamPlace | undefined {
+    return this.#place;
+  }
+
+  /** Makes a place durable that comes with no record, in order with `append`. */
+  moveTo(place: StreamPlace, done: Done): void {
+    this.#writer.append({ kind: "place", place }, this.#reaching(place), done);
+  }
+
   get members(): readonly RememberedMember[] {
     return [...this.#members.values()];
   }
@@ -218,7 +237,7 @@ export class SqliteDirectoryLog implements DirectoryLog {
    * frame starts again at `committedThrough`. Throws `INTERNAL` for a frame that does not start where the one before ended, and
    * `STORE_FAILED` once the log is closed.
    */
-  append(frame: LogFrame, done: Done): void {
+  append(frame: LogFrame, done: Done, place?: StreamPlace): void {
     const { after, through, count, highestTime, incarnation, position } = frame;
     const { incomplete = false, followed, compared } = frame;
     if (after !== this.#appendedThrough || after + count > through) {
@@ -243,8 +262,9 @@ export class SqliteDirectoryLog implements DirectoryLog {
         block,
         ...(followed && { followed }),
         ...(compared && { compared }),
+        ...(place && { place }),
       },
-      () => {
+      this.#reaching(place, () => {
         if (followed !== undefined) this.#follow(followed, compared);
         this.#committedThrough = through;
         if (through > this.#foldedThrough && through > after) {
@@ -255,7 +275,7 @@ export class SqliteDirectoryLog implements DirectoryLog {
           const sequence = incomplete ? 0 : through;
           this.#marks.set(incarnation, { position, sequence, highestTime });
         }
-      },
+      }),
       done,
     );
     this.#appendedThrough = through;
@@ -276,35 +296,40 @@ export class SqliteDirectoryLog implements DirectoryLog {
   }
 
   /** Makes durable up to which stamp time frames are admitted, in order with `append`, and then calls `done` as that does. */
-  admit(time: number, done: Done): void {
+  admit(time: number, done: Done, place?: StreamPlace): void {
     this.#writer.append(
-      { kind: "admit", time },
-      () => {
+      { kind: "admit", time, ...(place && { place }) },
+      this.#reaching(place, () => {
         this.#admittedTime = Math.max(this.#admittedTime, time);
-      },
+      }),
       done,
     );
   }
 
   /** Makes the state of the horizon durable, in order with `append`, and then calls `done` as that does. */
-  saveHorizon(state: HorizonState, done: Done): void {
+  saveHorizon(state: HorizonState, done: Done, place?: StreamPlace): void {
     this.#writer.append(
-      { kind: "horizon", state },
-      () => {
+      { kind: "horizon", state, ...(place && { place }) },
+      this.#reaching(place, () => {
         this.#horizonState = state;
-      },
+      }),
       done,
     );
   }
 
   /** Makes what is known of these nodes durable, and removes those that are `dropped`; then calls `done` as `append` does. */
-  remember(members: readonly RememberedMember[], dropped: readonly string[], done: Done): void {
+  remember(
+    members: readonly RememberedMember[],
+    dropped: readonly string[],
+    done: Done,
+    place?: StreamPlace,
+  ): void {
     this.#writer.append(
-      { kind: "members", members, dropped },
-      () => {
+      { kind: "members", members, dropped, ...(place && { place }) },
+      this.#reaching(place, () => {
         for (const member of members) this.#members.set(member.id, member);
         for (const id of dropped) this.#members.delete(id);
-      },
+      }),
       done,
     );
   }
@@ -391,6 +416,14 @@ export class SqliteDirectoryLog implements DirectoryLog {
   abort(): Promise<void> {
     this.#settling = [];
     return this.#parts.abort();
+  }
+
+  /** What to do when a record is durable that came with `place`. */
+  #reaching(place: StreamPlace | undefined, isDurable: () => void = () => {}): () => void {
+    return () => {
+      isDurable();
+      this.#place = place ?? this.#place;
+    };
   }
 
   #failSettling(said: string): void {

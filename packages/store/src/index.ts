@@ -13,7 +13,11 @@ export {
   type SnapshotFacts,
   type SnapshotRequest,
 } from "./backup/snapshot.ts";
-export { openDirectoryLog, type SqliteDirectoryLog } from "./directory-log.ts";
+export {
+  openDirectoryLog,
+  type DirectoryLogOptions,
+  type SqliteDirectoryLog,
+} from "./directory-log.ts";
 export type { DiskBytes } from "./disk.ts";
 export type { Durability } from "./durability.ts";
 export type { EntryFacts } from "./entry-table.ts";
@@ -23,3 +27,4 @@ export { DATABASE_NAMES, type StoreKind } from "./schema.ts";
 export { STORE_TUNING_DEFAULT, type StoreOptions, type StoreTuning } from "./store-options.ts";
 export { registerStore, type MeasuredStore } from "./store-metrics.ts";
 export type { StoreStats } from "./store-stats.ts";
+export type { StreamPlace } from "./stream-place.ts";

@@ -202,6 +202,11 @@ const DIRECTORY_ADDITIONS = `
     id INTEGER PRIMARY KEY CHECK (id = 1),
     time INTEGER NOT NULL
   );
+  CREATE TABLE IF NOT EXISTS stream_place (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    sequence INTEGER NOT NULL,
+    message TEXT NOT NULL
+  );
 `;
 
 /** The schema of each kind. */

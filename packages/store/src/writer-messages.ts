@@ -11,6 +11,7 @@ import type { Durability } from "./durability.ts";
 import type { Claim } from "./disk-room.ts";
 import type { StoreKind } from "./schema.ts";
 import type { StoreTuning } from "./store-options.ts";
+import type { StreamPlace } from "./stream-place.ts";
 
 /** One record of a replica's journal, without what only the main thread needs. */
 export type ReplicaWrite =
@@ -53,10 +54,14 @@ export interface QuarantineWrite {
   readonly block: Uint8Array;
 }
 
-/** One record of the directory's log. */
-export type DirectoryWrite =
+/** One record of the directory's log, and the message of a stream that it came with. */
+export type DirectoryWrite = DirectoryRecord & { readonly place?: StreamPlace };
+
+type DirectoryRecord =
   /** The log is open anew: what follows is of this epoch. */
   | { readonly kind: "epoch"; readonly epoch: number }
+  /** Only brings its place. */
+  | { readonly kind: "place" }
   | ({ readonly kind: "frame" } & LogFrame)
   /** Stamps up to `time` are admitted from here on. */
   | { readonly kind: "admit"; readonly time: number }
