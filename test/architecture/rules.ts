@@ -13,7 +13,7 @@ import type { WorkspacePackage } from "./workspace.ts";
 
 export const LAYERS = {
   apps: ["directory", "region", "cli", "examples"],
-  assemblies: ["local-cluster", "security"],
+  assemblies: ["local-cluster", "security", "log-jetstream"],
   adapters: ["keyv", "unstorage", "bentocache", "express-session", "next-cache"],
   pages: ["console"],
   libraries: [

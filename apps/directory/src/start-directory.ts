@@ -35,14 +35,7 @@ import {
   type Random,
 } from "@meridian/runtime";
 import { registerSecurity, Security } from "@meridian/security";
-import {
-  DATABASE_NAMES,
-  LiveBackup,
-  openDirectoryLog,
-  registerStore,
-  type SqliteDirectoryLog,
-  type StoreTuning,
-} from "@meridian/store";
+import { DATABASE_NAMES, LiveBackup, registerStore, type StoreTuning } from "@meridian/store";
 import { registerBuild, registerProcess } from "@meridian/supervision";
 import {
   dialLink,
@@ -65,6 +58,7 @@ import type { NodeProgress } from "./http/node-progress.ts";
 import { nodesBody, type NodeSource } from "./http/nodes.ts";
 import { statusOf } from "./http/status.ts";
 import { NodeRegistry } from "./node-registry.ts";
+import { openLog, type OpenLog } from "./open-log.ts";
 import { programVersion } from "./version.ts";
 import { NodeViews } from "./views/node-views.ts";
 import { Troubles } from "./views/troubles.ts";
@@ -142,29 +136,25 @@ export async function startDirectory(given: DirectoryOptions): Promise<RunningDi
   // The address first: a directory that cannot have it must not begin a new epoch of the log.
   await server.listen(options.host, options.port);
   const { url } = server;
-  let log: SqliteDirectoryLog;
+  let opened: OpenLog;
   const running: Running = { directory: undefined };
   const health = new LogHealth(logger);
   const { onDamaged } = health;
   try {
     checkPeers(dials, url);
     const path = join(options.data, DATABASE_NAMES.directory);
-    log = await openDirectoryLog({
-      path,
-      durability,
-      clock,
-      expiryNowMs: () => running.directory?.clocks.confirmedNowMs,
-      random,
-      logger,
-      tuning,
-      onDamaged,
-    });
+    const expiryNowMs = (): number | undefined => running.directory?.clocks.confirmedNowMs;
+    const store = { path, durability, clock, expiryNowMs, random, logger, tuning, onDamaged };
+    const onLost = (failure: MeridianError): void => {
+      logger.error("the stream of the log is lost", { error: failure.message });
+      options.onFatal?.(failure);
+    };
+    opened = await openLog({ ...options, security, store, onLost });
   } catch (failure) {
     await server.close(0);
     throw failure;
   }
-  const opened = log;
-  await security.learn((revocations) => learnRevocations(opened, revocations));
+  await security.learn((revocations) => learnRevocations(opened.state, revocations));
   if (options.horizon < SHORT_HORIZON_MS) {
     logger.warn("deletes are remembered for so short a time as only drills need it", {
       horizonMs: options.horizon,
@@ -176,12 +166,12 @@ export async function startDirectory(given: DirectoryOptions): Promise<RunningDi
     lag: { maxMs: options.lagMax },
     limits: rateLimitsOf(settled),
   };
-  const stop = serve({ ...settled, ...changing }, server, log, health, running);
+  const stop = serve({ ...settled, ...changing }, server, opened, health, running);
   security.watch(
     (certificate) => server.reload(certificate),
     () => (running.directory?.isWhole === true ? clock.nowMs() : undefined),
   );
-  logger.info(`listening on ${url}`, { cluster: options.cluster, epoch: log.epoch });
+  logger.info(`listening on ${url}`, { cluster: options.cluster, epoch: opened.log.epoch });
   let stopped: Promise<void> | undefined;
   return {
     url,
@@ -231,11 +221,12 @@ function change(
 function serve(
   options: Settled & Changing,
   server: HttpServer,
-  log: SqliteDirectoryLog,
+  opened: OpenLog,
   health: LogHealth,
   running: Running,
 ): () => Promise<void> {
   const { cluster, clock, logger, metrics, security, onFatal, slow, lag } = options;
+  const { log, state } = opened;
   const cuts = linkCuts(options);
   const startedAtMs = clock.nowMs();
   let leaving: MeridianError | undefined;
@@ -260,7 +251,7 @@ function serve(
   const backups = backupsOf(options);
   const service: DirectoryService = {
     ...nodes.source,
-    ...dataOf(log, directory),
+    ...dataOf(state, directory),
     ...identityOf(options),
     news: nodes.news,
     history: nodes.history,
@@ -280,7 +271,7 @@ function serve(
     slow,
     origins: new OriginPolicy(options.allowOrigin ?? [], server.ownUrls),
   };
-  const endMeasuring = measure(options, log, health);
+  const endMeasuring = measure(options, { log, state }, health);
   directory.start();
   nodes.history.start();
   server.handle(directoryHandlers(service, { [LINK_PATH]: links.upgrade }, security.authenticator));
@@ -294,7 +285,7 @@ function serve(
     await nodes.close();
     await server.close(GRACE_MS);
     await backups.stop();
-    await log.close();
+    await opened.close();
   };
 }
 
@@ -357,12 +348,12 @@ function askingOf(
 /** Registers the metrics that belong to no part. Returns the function that ends the measuring. */
 function measure(
   { metrics, clock, data, security }: Settled,
-  log: SqliteDirectoryLog,
+  { log, state }: Pick<OpenLog, "log" | "state">,
   health: LogHealth,
 ): () => void {
   registerStore(metrics, {
     path: join(data, DATABASE_NAMES.directory),
-    stats: () => log.stats(),
+    stats: () => state.stats(),
     isShort: () => log.stall !== undefined,
     isDamaged: () => health.damage !== undefined,
   });

@@ -52,6 +52,30 @@ const ROWS = [
     description:
       "How long deletes are remembered, 2s or more. A node that was away for longer quarantines the entries that it still has of deleted keys.",
   },
+  {
+    name: "log",
+    kind: "text",
+    file: "process",
+    description:
+      "The NATS servers in whose JetStream the log lies, such as `nats://host:4222,other:4222`, or `tls://…` to use TLS with the files of `--tls-ca`, `--tls-cert` and `--tls-key`; without it, the log lies in the data folder.",
+  },
+  {
+    name: "log-credentials",
+    kind: "text",
+    file: "process",
+    reloads: "contents",
+    description:
+      "A file with the credentials for these servers: a `.creds` file of NATS, a seed of an nkey, `user:password`, or a token.",
+  },
+  {
+    name: "log-replicas",
+    kind: "integer",
+    min: 1,
+    max: 5,
+    file: "process",
+    description:
+      "The replicas that the stream of the log must have at least, and gets if it is created; without it, a new stream has three in a cluster of servers, and one on a server alone.",
+  },
 ] as const;
 
 /** A row of the directory's table. */

@@ -1,0 +1,163 @@
+/** The stream of a cluster in NATS JetStream. */
+import { asMeridianError, MeridianError } from "@meridian/protocol";
+import type { Logger } from "@meridian/runtime";
+import {
+  jetstream,
+  type Consumer,
+  type JetStreamClient,
+  type JetStreamManager,
+  type StoredMsg,
+} from "@nats-io/jetstream";
+import type { NatsConnection } from "@nats-io/transport-node";
+
+import type { LogStream, StoredMessage, StreamBounds, StreamMessage } from "./log-stream.ts";
+import type { StreamNames } from "./stream-settings.ts";
+
+/** How long a question to the servers may take. */
+export const ASK_MS: number = 3_000;
+
+/** A message that is not acknowledged by then counts as not acknowledged. The writer asks long before. */
+const PUBLISH_MS = 10_000;
+
+/** How long another directory has time to say that it writes. */
+const WRITER_MS = 1_000;
+
+/** A consumer that has more to deliver than a server buffers for a client, comes to rest for a minute. These are 8 MiB at most. */
+const READ_MESSAGES = 64;
+
+const READ_MS = 3_000;
+
+/** How a stream is made. */
+export interface JetStreamParts {
+  readonly connection: NatsConnection;
+  readonly manager: JetStreamManager;
+  readonly names: StreamNames;
+}
+
+/** A stream of JetStream that exists and has been checked. */
+export class JetStream implements LogStream {
+  readonly #connection: NatsConnection;
+  readonly #manager: JetStreamManager;
+  readonly #client: JetStreamClient;
+  readonly #names: StreamNames;
+  #consumer: { readonly consumer: Consumer; readonly after: number } | undefined;
+
+  constructor({ connection, manager, names }: JetStreamParts) {
+    this.#connection = connection;
+    this.#manager = manager;
+    this.#client = jetstream(connection, { timeout: ASK_MS });
+    this.#names = names;
+  }
+
+  async publish({ subject, id, data }: StreamMessage, after: number): Promise<number> {
+    const expect = { lastSequence: after, streamName: this.#names.stream };
+    const published = this.#client.publish(this.#names[subject], data, {
+      msgID: id,
+      expect,
+      timeout: PUBLISH_MS,
+    });
+    return (await told(published, "store a message")).seq;
+  }
+
+  async bounds(): Promise<StreamBounds> {
+    const { state } = await told(this.#manager.streams.info(this.#names.stream), "tell its state");
+    return { first: state.first_seq, last: state.last_seq };
+  }
+
+  async read(after: number, through: number): Promise<readonly StoredMessage[]> {
+    const held = this.#consumer;
+    const consumer =
+      held?.after === after
+        ? held.consumer
+        : await told(
+            this.#client.consumers.get(this.#names.stream, { opt_start_seq: after + 1 }),
+            "be read",
+          );
+    this.#consumer = undefined;
+    const wanted = Math.min(READ_MESSAGES, through - after);
+    const read = await told(this.#fetch(consumer, after, wanted), "be read");
+    const last = read.at(-1)?.sequence;
+    if (last === undefined) {
+      throw new MeridianError("STORE_FAILED", `The stream does not give message ${after + 1}`);
+    }
+    // A consumer that has not given all that it was asked for may still give the rest.
+    if (last < through && read.length === wanted) this.#consumer = { consumer, after: last };
+    else void consumer.delete().catch(() => {});
+    return read;
+  }
+
+  async #fetch(consumer: Consumer, after: number, wanted: number): Promise<StoredMessage[]> {
+    const read: StoredMessage[] = [];
+    const messages = await consumer.fetch({ max_messages: wanted, expires: READ_MS });
+    for await (const { seq, subject, headers, data } of messages) {
+      if (seq !== after + read.length + 1) break;
+      read.push(this.#stored(seq, subject, headers?.get(ID_HEADER) ?? "", data));
+    }
+    return read;
+  }
+
+  async get(sequence: number): Promise<StoredMessage | undefined> {
+    return this.#ask({ seq: sequence });
+  }
+
+  newestEpoch(): Promise<StoredMessage | undefined> {
+    return this.#ask({ last_by_subj: this.#names.epoch });
+  }
+
+  async isWritten(): Promise<boolean> {
+    try {
+      await this.#connection.request(this.#names.writer, undefined, { timeout: WRITER_MS });
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  announce(): void {
+    this.#connection.subscribe(this.#names.writer, {
+      callback: (failure, message) => {
+        if (failure === null) message.respond();
+      },
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#connection.close();
+  }
+
+  async #ask(
+    query: { seq: number } | { last_by_subj: string },
+  ): Promise<StoredMessage | undefined> {
+    const asked = this.#manager.streams.getMessage(this.#names.stream, query);
+    const found: StoredMsg | null = await told(asked, "be read");
+    if (found === null) return undefined;
+    return this.#stored(found.seq, found.subject, found.header.get(ID_HEADER), found.data);
+  }
+
+  #stored(sequence: number, subject: string, id: string, data: Uint8Array): StoredMessage {
+    const isEpoch = subject === this.#names.epoch;
+    return { sequence, id, data, subject: isEpoch ? "epoch" : "log" };
+  }
+}
+
+const ID_HEADER = "Nats-Msg-Id";
+
+/** Logs when the connection is lost and found again. Resolves when it is closed. */
+export async function logConnection(connection: NatsConnection, logger: Logger): Promise<void> {
+  for await (const status of connection.status()) {
+    if (status.type === "disconnect") logger.warn("the connection to NATS is lost");
+    if (status.type === "reconnect")
+      logger.info("connected to NATS again", { server: status.server });
+    if (status.type === "error") logger.warn("NATS says", { error: status.error.message });
+  }
+}
+
+/** The result of a question to the stream. Throws `STORE_FAILED` if there is none. */
+async function told<Result>(asked: Promise<Result>, what: string): Promise<Result> {
+  try {
+    return await asked;
+  } catch (cause) {
+    const why = asMeridianError(cause).message.replace(/^Unexpected failure: /, "");
+    throw new MeridianError("STORE_FAILED", `The stream did not ${what}: ${why}`, { cause });
+  }
+}

@@ -1,0 +1,64 @@
+/**
+ * Which messages of the stream count.
+ *
+ * A writer sends many messages before it hears of the first, each under the condition of its place: that so many messages are before it. That
+ * alone keeps nobody out. Say the stream ends with message 7, and a writer has sent 8, 9 and 10. Another directory begins an epoch as
+ * message 8. The writer's 8 is refused, but the condition of its 9 is now true, and it is stored behind the new epoch.
+ *
+ * So a message names its epoch and its number in it. It counts only if its epoch is the one that began last before it in the stream, and its number is
+ * the next of that epoch. Everything else is passed over, by every reader in the same way, because only the stream decides.
+ */
+import type { StreamMessage } from "./log-stream.ts";
+
+/** What the id of a message says. */
+export interface MessageId {
+  /** The epoch of its writer. */
+  readonly epoch: number;
+  /** Counted from 1 in the epoch; 0 for its begin. */
+  readonly number: number;
+  /** The place for which it was sent: sent again for the same place it is the same message, which the stream stores once. */
+  readonly sequence: number;
+}
+
+const RADIX = 36;
+
+/** Writes an id. No other message has it. */
+export function messageId({ epoch, number, sequence }: MessageId): string {
+  return `${epoch.toString(RADIX)}-${number}-${sequence}`;
+}
+
+/** Reads an id; undefined if no directory has written it. */
+export function parseMessageId(id: string): MessageId | undefined {
+  const [, epoch, number, sequence] = /^([\da-z]+)-(\d+)-(\d+)$/.exec(id) ?? [];
+  if (epoch === undefined) return undefined;
+  return { epoch: parseInt(epoch, RADIX), number: Number(number), sequence: Number(sequence) };
+}
+
+/** Follows the messages of a stream, and tells which of them count. */
+export class Lineage {
+  #epoch = 0;
+  #next = 0;
+
+  /** `id` is that of the last message that counted; undefined before the first. */
+  constructor(id: string | undefined) {
+    const last = id === undefined ? undefined : parseMessageId(id);
+    if (last !== undefined) this.#begin(last);
+  }
+
+  /** Whether the next message counts. */
+  counts({ subject, id }: Pick<StreamMessage, "subject" | "id">): boolean {
+    const read = parseMessageId(id);
+    if (read === undefined) return false;
+    const counts =
+      subject === "epoch"
+        ? read.number === 0
+        : read.epoch === this.#epoch && read.number === this.#next;
+    if (counts) this.#begin(read);
+    return counts;
+  }
+
+  #begin({ epoch, number }: MessageId): void {
+    this.#epoch = epoch;
+    this.#next = number + 1;
+  }
+}

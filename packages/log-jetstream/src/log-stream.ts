@@ -1,0 +1,42 @@
+/** What the log needs of a stream. `JetStream` implements it; tests have one in memory. */
+
+/** A message that the log publishes. */
+export interface StreamMessage {
+  /** `log` for a record, or a part of one; `epoch` for the begin of an epoch. */
+  readonly subject: "log" | "epoch";
+  /** Unique among all messages of all writers, so a message of this id is this message. */
+  readonly id: string;
+  readonly data: Uint8Array;
+}
+
+/** A message that the stream has. */
+export interface StoredMessage extends StreamMessage {
+  readonly sequence: number;
+}
+
+/** The sequences of the first and the last message; an empty stream has a `last` below its `first`. */
+export interface StreamBounds {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** An ordered, durable list of messages, numbered without gaps, to which many may try to append. */
+export interface LogStream {
+  /**
+   * Stores a message if the last one in the stream has the sequence `after`; otherwise rejects. Resolves to its sequence when the stream promises to
+   * keep it. A rejection does not mean that the message is not in the stream.
+   */
+  publish(message: StreamMessage, after: number): Promise<number>;
+  bounds(): Promise<StreamBounds>;
+  /** The first messages after `after`, at least one and at most through `through`, without gaps. Rejects if the next one cannot be had. */
+  read(after: number, through: number): Promise<readonly StoredMessage[]>;
+  /** The message of a sequence; undefined if there is none. */
+  get(sequence: number): Promise<StoredMessage | undefined>;
+  /** The newest message of the subject `epoch`. */
+  newestEpoch(): Promise<StoredMessage | undefined>;
+  /** Whether a directory answers that it writes this stream now. */
+  isWritten(): Promise<boolean>;
+  /** Answers others from now on that this directory writes the stream. */
+  announce(): void;
+  close(): Promise<void>;
+}

@@ -1,0 +1,17 @@
+import { connectStream, type ConnectOptions } from "./connect-stream.ts";
+import { openOverStream, type OpeningOptions } from "./opening.ts";
+import type { StreamLog } from "./stream-log.ts";
+
+/** Where the stream of a log is, and how its SQLite log is opened. */
+export interface StreamLogOptions
+  extends Omit<ConnectOptions, "clock" | "logger">, OpeningOptions {}
+
+/**
+ * Opens the log of a directory in a stream of NATS JetStream. While another directory writes it, this waits; so there may be a standby.
+ * Rejects with `INVALID_CONFIG` if the stream cannot be used as it is, with `STORE_FAILED` if it cannot be reached, and with what opening the
+ * SQLite log throws.
+ */
+export async function openStreamLog(options: StreamLogOptions): Promise<StreamLog> {
+  const { clock, logger } = options.store;
+  return openOverStream(await connectStream({ ...options, clock, logger }), options);
+}

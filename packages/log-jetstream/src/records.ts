@@ -1,0 +1,180 @@
+/**
+ * What the messages of the stream say.
+ *
+ * A record is a JSON text behind its length in four bytes, and the frame's block behind that. A record that is larger than a message may be
+ * is cut into parts: the first byte of each message is 1 if it is the last part of its record. The parts of a writer that died before the last one
+ * are followed by the message of the next epoch, and dropped.
+ */
+import {
+  MeridianError,
+  type HorizonState,
+  type LogFrame,
+  type RememberedMember,
+} from "@meridian/protocol";
+import * as v from "valibot";
+
+/** What a directory makes durable. */
+export type LogRecord =
+  | ({ readonly kind: "frame" } & LogFrame)
+  | { readonly kind: "admit"; readonly time: number }
+  | { readonly kind: "horizon"; readonly state: HorizonState }
+  | {
+      readonly kind: "members";
+      readonly members: readonly RememberedMember[];
+      readonly dropped: readonly string[];
+    };
+
+/** The begin of an epoch: which log this is, and all epochs, so that the newest message alone tells them. */
+export interface EpochRecord {
+  readonly cluster: string;
+  readonly logId: number;
+  /** Each epoch with the sequence of the log just before its first, oldest first; at least one. */
+  readonly epochs: readonly (readonly [epoch: number, after: number])[];
+}
+
+/** The format of the messages. A directory refuses a stream whose newest epoch has a later one. */
+const FORMAT = 1;
+
+/** For how many epochs the start is remembered, as in SQLite. A node whose epoch is older reconciles. */
+const EPOCHS_MAX = 1_000;
+
+const WHOLE = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+
+const CURSOR = v.object({ logId: WHOLE, epoch: WHOLE, sequence: WHOLE });
+
+const FRAME = v.object({
+  kind: v.literal("frame"),
+  after: WHOLE,
+  through: WHOLE,
+  count: WHOLE,
+  highestTime: WHOLE,
+  incarnation: WHOLE,
+  position: WHOLE,
+  incomplete: v.exactOptional(v.boolean()),
+  followed: v.exactOptional(CURSOR),
+  compared: v.exactOptional(CURSOR),
+});
+
+const MEMBER = v.object({
+  id: v.string(),
+  region: v.string(),
+  url: v.string(),
+  ip: v.string(),
+  port: v.number(),
+  lat: v.number(),
+  lon: v.number(),
+  generation: v.number(),
+  seenAtMs: v.number(),
+});
+
+const RECORD = v.variant("kind", [
+  FRAME,
+  v.object({ kind: v.literal("admit"), time: WHOLE }),
+  v.object({
+    kind: v.literal("horizon"),
+    state: v.object({
+      horizon: WHOLE,
+      frozenUntilMs: v.number(),
+      marks: v.array(v.tuple([v.number(), WHOLE])),
+    }),
+  }),
+  v.object({
+    kind: v.literal("members"),
+    members: v.array(MEMBER),
+    dropped: v.array(v.string()),
+  }),
+]);
+
+const EPOCH = v.object({
+  format: WHOLE,
+  cluster: v.string(),
+  logId: WHOLE,
+  epochs: v.pipe(v.array(v.tuple([WHOLE, WHOLE])), v.minLength(1)),
+});
+
+/** Encodes a record. */
+export function encodeRecord(record: LogRecord): Uint8Array {
+  const { block, ...rest } = record.kind === "frame" ? record : { ...record, block: NONE };
+  const text = Buffer.from(JSON.stringify(rest));
+  const bytes = Buffer.allocUnsafe(4 + text.byteLength + block.byteLength);
+  bytes.writeUInt32BE(text.byteLength);
+  bytes.set(text, 4);
+  bytes.set(block, 4 + text.byteLength);
+  return bytes;
+}
+
+/** Decodes a record. Throws `STORE_CORRUPT`. */
+export function decodeRecord(bytes: Uint8Array): LogRecord {
+  try {
+    const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const end = 4 + buffer.readUInt32BE();
+    if (end > buffer.byteLength) throw new Error(`Expected ${end} bytes, got ${buffer.byteLength}`);
+    const record = v.parse(RECORD, JSON.parse(buffer.toString("utf8", 4, end)));
+    return record.kind === "frame"
+      ? { ...record, block: new Uint8Array(buffer.subarray(end)) }
+      : record;
+  } catch (cause) {
+    throw corrupt("a record of a directory's log", cause);
+  }
+}
+
+const NONE = new Uint8Array(0);
+
+/** Cuts a record into the data of messages, each of at most `bytesMax` bytes and one. */
+export function partsOf(bytes: Uint8Array, bytesMax: number): readonly Uint8Array[] {
+  const parts: Uint8Array[] = [];
+  for (let start = 0; ;) {
+    const end = Math.min(start + bytesMax, bytes.byteLength);
+    const part = new Uint8Array(1 + end - start);
+    part[0] = end === bytes.byteLength ? 1 : 0;
+    part.set(bytes.subarray(start, end), 1);
+    parts.push(part);
+    if (end === bytes.byteLength) return parts;
+    start = end;
+  }
+}
+
+/** Joins the parts of records as they come. */
+export class RecordParts {
+  #parts: Uint8Array[] = [];
+
+  /** Takes a part. Returns the record if it was the last part. */
+  take(data: Uint8Array): Uint8Array | undefined {
+    this.#parts.push(data.subarray(1));
+    if (data[0] !== 1) return undefined;
+    const [only] = this.#parts;
+    const whole = this.#parts.length === 1 && only ? only : Buffer.concat(this.#parts);
+    this.#parts = [];
+    return whole;
+  }
+
+  /** Drops the parts of a record that has no last one. */
+  drop(): void {
+    this.#parts = [];
+  }
+}
+
+/** Encodes the begin of an epoch. */
+export function encodeEpoch({ cluster, logId, epochs }: EpochRecord): Uint8Array {
+  const newest = epochs.slice(-EPOCHS_MAX);
+  return Buffer.from(JSON.stringify({ format: FORMAT, cluster, logId, epochs: newest }));
+}
+
+/** Decodes the begin of an epoch. Throws `STORE_CORRUPT`, and `STORE_SCHEMA_TOO_NEW` if a later version has written it. */
+export function decodeEpoch(data: Uint8Array): EpochRecord {
+  let read: v.InferOutput<typeof EPOCH>;
+  try {
+    read = v.parse(EPOCH, JSON.parse(Buffer.from(data).toString()));
+  } catch (cause) {
+    throw corrupt("the begin of an epoch", cause);
+  }
+  const { format, ...record } = read;
+  if (format <= FORMAT) return record;
+  const said = `Expected a stream of format ${FORMAT} at most, got ${format}: a newer version has written it`;
+  throw new MeridianError("STORE_SCHEMA_TOO_NEW", said);
+}
+
+function corrupt(what: string, cause: unknown): MeridianError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new MeridianError("STORE_CORRUPT", `Expected ${what} in the stream: ${why}`, { cause });
+}

@@ -1,0 +1,255 @@
+/**
+ * The log of a directory in a stream, with SQLite as the state made from it.
+ *
+ * Everything that the directory makes durable is a record in the stream: frames, admitted stamps, the state of the horizon, members, and the begin of
+ * each epoch. A record is durable when the stream has acknowledged its last message; then it is applied to the SQLite log, in the order of the
+ * stream and in one transaction with its place there. So the SQLite log never has anything that the stream does not, and whoever reads the
+ * stream from its start has the same log: the same id, sequences, epochs and marks.
+ *
+ * What is purged is not in the stream. It follows from the horizon, and a log that has purged less misses nothing.
+ *
+ * Invariant: what the SQLite log has ≤ what the stream has acknowledged ≤ what was appended.
+ */
+import type { DirectoryLog, Done, EntryMark, SummaryPage } from "@meridian/ports";
+import {
+  asMeridianError,
+  MeridianError,
+  type Cursor,
+  type Entry,
+  type HorizonState,
+  type LogFrame,
+  type OutboxMark,
+  type RememberedMember,
+  type Summary,
+} from "@meridian/protocol";
+import type { Clock, Logger } from "@meridian/runtime";
+import type { SqliteDirectoryLog, StreamPlace } from "@meridian/store";
+
+import { delay } from "./delay.ts";
+import type { LogStream } from "./log-stream.ts";
+import { encodeRecord, partsOf, type LogRecord } from "./records.ts";
+import { StreamWriter } from "./stream-writer.ts";
+
+/** The most bytes of a record in one message. Well below what a server takes by default, 1 MiB. */
+export const PART_BYTES_MAX: number = 128 * 1024;
+
+/** How long `close` waits for the stream to take what was appended. */
+const CLOSE_MS = 5_000;
+
+const CLOSE_STEP_MS = 20;
+
+/** An open log and what it is made of. */
+export interface StreamLogParts {
+  readonly stream: LogStream;
+  /** It has everything that counts in the stream through `last`, the begin of this log's epoch included. */
+  readonly state: SqliteDirectoryLog;
+  readonly last: number;
+  readonly epochs: readonly (readonly [epoch: number, after: number])[];
+  /** The highest stamp time in what was read from the stream when the log was opened. */
+  readonly highestTime: number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Called once when nothing can be made durable any more. End the process. */
+  readonly onLost: (failure: MeridianError) => void;
+}
+
+/** Applies a record to the state, with its place in the stream. */
+export function applyRecord(
+  state: SqliteDirectoryLog,
+  record: LogRecord,
+  place: StreamPlace,
+  done: Done,
+): void {
+  switch (record.kind) {
+    case "frame": {
+      const { kind: _, ...frame } = record;
+      return state.append(frame, done, place);
+    }
+    case "admit":
+      return state.admit(record.time, done, place);
+    case "horizon":
+      return state.saveHorizon(record.state, done, place);
+    case "members":
+      return state.remember(record.members, record.dropped, done, place);
+  }
+}
+
+/** The directory's durable state: its log is in a stream. */
+export class StreamLog implements DirectoryLog {
+  readonly logId: number;
+  readonly epoch: number;
+  readonly epochs: readonly (readonly [epoch: number, after: number])[];
+  readonly highestTime: number;
+  /** What is made from the stream. Only this class writes it. */
+  readonly state: SqliteDirectoryLog;
+  readonly #stream: LogStream;
+  readonly #clock: Clock;
+  readonly #writer: StreamWriter;
+  #appendedThrough: number;
+  #messages = 0;
+  /** What may be purged once message `after` of this writer is applied: an older entry in one before it would come back. */
+  #permitted:
+    | { readonly horizon: number; readonly through: number; readonly after: number }
+    | undefined;
+  #closed: Promise<void> | undefined;
+
+  constructor(parts: StreamLogParts) {
+    const { stream, state, last, epochs, highestTime, clock, logger, onLost } = parts;
+    this.state = state;
+    this.logId = state.logId;
+    this.epoch = state.epoch;
+    this.epochs = epochs;
+    this.highestTime = Math.max(state.highestTime, highestTime);
+    this.#stream = stream;
+    this.#clock = clock;
+    this.#appendedThrough = state.committedThrough;
+    const { epoch } = this;
+    this.#writer = new StreamWriter({ stream, clock, logger, epoch, last, onLost });
+  }
+
+  get committedThrough(): number {
+    return this.state.committedThrough;
+  }
+
+  get admittedTime(): number {
+    return Math.max(this.state.admittedTime, this.highestTime);
+  }
+
+  get followed(): readonly Cursor[] {
+    return this.state.followed;
+  }
+
+  get compared(): readonly Cursor[] {
+    return this.state.compared;
+  }
+
+  get horizonState(): HorizonState {
+    return this.state.horizonState;
+  }
+
+  get purgedThrough(): number {
+    return this.state.purgedThrough;
+  }
+
+  get members(): readonly RememberedMember[] {
+    return this.state.members;
+  }
+
+  get stall(): MeridianError | undefined {
+    return this.#writer.stall ?? this.state.stall;
+  }
+
+  outboxMark(incarnation: number): OutboxMark | undefined {
+    return this.state.outboxMark(incarnation);
+  }
+
+  append(frame: LogFrame, done: Done): void {
+    const { after, through, count } = frame;
+    if (after !== this.#appendedThrough || after + count > through) {
+      const said = `Expected a frame of ${count} entries after ${this.#appendedThrough}, got one from ${after} through ${through}`;
+      throw new MeridianError("INTERNAL", said);
+    }
+    // The block is a part of bytes that belong to others once they are durable.
+    this.#write({ kind: "frame", ...frame, block: new Uint8Array(frame.block) }, done);
+    this.#appendedThrough = through;
+  }
+
+  admit(time: number, done: Done): void {
+    this.#write({ kind: "admit", time }, done);
+  }
+
+  saveHorizon(state: HorizonState, done: Done): void {
+    this.#write({ kind: "horizon", state }, done);
+  }
+
+  remember(members: readonly RememberedMember[], dropped: readonly string[], done: Done): void {
+    this.#write({ kind: "members", members, dropped }, done);
+  }
+
+  read(after: number, bytesMax: number): readonly LogFrame[] {
+    return this.state.read(after, bytesMax);
+  }
+
+  settle(done: Done): void {
+    this.state.settle(done);
+  }
+
+  purge(horizon: number, through: number): void {
+    this.#permitted = { horizon, through, after: this.#messages };
+    if (this.#writer.waiting === 0) this.#purgeAfter(this.#messages);
+  }
+
+  summariesAfter(key: string | null, limit: number, horizon?: number): readonly Summary[] {
+    return this.state.summariesAfter(key, limit, horizon);
+  }
+
+  summaryPage(key: string | null, limit: number, horizon?: number): SummaryPage {
+    return this.state.summaryPage(key, limit, horizon);
+  }
+
+  get(key: string): Entry | undefined {
+    return this.state.get(key);
+  }
+
+  peek(key: string): EntryMark | undefined {
+    return this.state.peek(key);
+  }
+
+  /** Waits until the stream has taken what was appended, for some seconds at most, and lets go of stream and files. */
+  close(): Promise<void> {
+    this.#closed ??= this.#drain().then(() => this.#release(() => this.state.close()));
+    return this.#closed;
+  }
+
+  /** Stops at once: what is not durable is given up, without a call of its `done`. */
+  abort(): Promise<void> {
+    this.#closed ??= this.#release(() => this.state.abort());
+    return this.#closed;
+  }
+
+  async #drain(): Promise<void> {
+    for (let restMs = CLOSE_MS; this.#writer.waiting > 0 && restMs > 0; restMs -= CLOSE_STEP_MS) {
+      await delay(this.#clock, CLOSE_STEP_MS);
+    }
+  }
+
+  async #release(end: () => Promise<void>): Promise<void> {
+    this.#writer.stop();
+    await this.#stream.close();
+    await end();
+  }
+
+  #write(record: LogRecord, done: Done): void {
+    const parts = partsOf(encodeRecord(record), PART_BYTES_MAX);
+    for (const [index, data] of parts.entries()) {
+      this.#messages += 1;
+      const message = this.#messages;
+      this.#writer.append(data, (failure, place) => {
+        if (index < parts.length - 1) return;
+        if (failure !== undefined) return done(failure);
+        this.#apply(record, place, done);
+        this.#purgeAfter(message);
+      });
+    }
+  }
+
+  #apply(record: LogRecord, place: StreamPlace, done: Done): void {
+    const applied: Done = (failure) => {
+      // The stream has what the state lacks. Only a new start, which reads it again, makes them equal.
+      if (failure !== undefined) this.#writer.lose(failure);
+      done(failure);
+    };
+    try {
+      applyRecord(this.state, record, place, applied);
+    } catch (cause) {
+      applied(asMeridianError(cause));
+    }
+  }
+
+  #purgeAfter(message: number): void {
+    if (this.#permitted === undefined || message < this.#permitted.after) return;
+    const { horizon, through } = this.#permitted;
+    this.#permitted = undefined;
+    this.state.purge(horizon, through);
+  }
+}

@@ -1,0 +1,264 @@
+/**
+ * Appends messages to a stream, in order, as long as nobody else does.
+ *
+ * Each message is published under the condition that the last one in the stream is the message before it, so its place is known before it is
+ * sent. Many are on their way at once, bounded in bytes. A message is stored when it and all before it are acknowledged for their places: then
+ * nothing else can be between them.
+ *
+ * When an acknowledgement fails, does not come, or names another place, nobody knows what the stream has stored. The writer stops, and reads what the
+ * stream has behind the last message that it knows, by the rule of all readers (see `Lineage`). Its own messages that count are stored.
+ * What does not count, such as messages that an older writer had on their way, takes a place and nothing else. The rest of the queue is
+ * published again for the places that are free. If another epoch has begun, the writer has lost the stream.
+ *
+ * Invariant: the writer knows the stream through `last`; the queue holds exactly its own messages that do not count there; the first `sent` of
+ * them have been published in this round, for the places from `last` on.
+ */
+import { asMeridianError, MeridianError } from "@meridian/protocol";
+import { Fifo, type Clock, type Logger } from "@meridian/runtime";
+import type { StreamPlace } from "@meridian/store";
+
+import { delay } from "./delay.ts";
+import { messageId, parseMessageId } from "./lineage.ts";
+import type { LogStream, StoredMessage } from "./log-stream.ts";
+
+/** Called once for each message: with its place when it is stored, or with the failure. */
+export type Stored = (failure: MeridianError | undefined, place: StreamPlace) => void;
+
+/** How a writer is made. */
+export interface StreamWriterOptions {
+  readonly stream: LogStream;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** The epoch that was begun for this writer. */
+  readonly epoch: number;
+  /** Through which sequence its opening has read the stream. */
+  readonly last: number;
+  /** Called once when nothing can be appended any more. */
+  readonly onLost: (failure: MeridianError) => void;
+}
+
+interface Waiting {
+  readonly number: number;
+  readonly data: Uint8Array;
+  readonly stored: Stored;
+  /** The round in which it was acknowledged for its place. */
+  acknowledgedIn: number | undefined;
+}
+
+const NOWHERE: StreamPlace = { sequence: 0, id: "" };
+
+/** How many bytes may be on their way. */
+const WINDOW_BYTES = 4 * 1024 * 1024;
+
+/** Without an acknowledgement for this long, the stream is asked what it has. */
+const STALL_MS = 1_000;
+
+/** How long the writer waits before it asks or publishes again. */
+const RETRY_MS = 250;
+
+/** A writer that has nothing to publish looks this often whether the stream is still its own. */
+const IDLE_MS = 2_000;
+
+/** A stream that has less than it has acknowledged, for this long, has lost it. A new leader may have to read its disk first. */
+const BEHIND_MS = 10_000;
+
+/** The one writer of a stream. */
+export class StreamWriter {
+  readonly #options: StreamWriterOptions;
+  readonly #queue = new Fifo<Waiting>();
+  #last: number;
+  #number = 0;
+  #sent = 0;
+  #sentBytes = 0;
+  /** Grows each time that the writer stops. Answers to what it published before are not heard: it has asked the stream itself. */
+  #round = 0;
+  #isAsking = false;
+  #behindSinceMs: number | undefined;
+  #reachedAtMs: number;
+  #stall: MeridianError | undefined;
+  #ended: MeridianError | undefined;
+  #cancel: () => void;
+
+  constructor(options: StreamWriterOptions) {
+    this.#options = options;
+    this.#last = options.last;
+    this.#reachedAtMs = options.clock.elapsedMs();
+    this.#cancel = options.clock.after(STALL_MS, () => this.#watch());
+  }
+
+  /** Why nothing is stored now; undefined while all is well. */
+  get stall(): MeridianError | undefined {
+    return this.#stall;
+  }
+
+  /** How many messages wait to be stored. */
+  get waiting(): number {
+    return this.#queue.length;
+  }
+
+  append(data: Uint8Array, stored: Stored): void {
+    const ended = this.#ended;
+    if (ended !== undefined) return queueMicrotask(() => stored(ended, NOWHERE));
+    if (this.#queue.length === 0) this.#reachedAtMs = this.#options.clock.elapsedMs();
+    this.#number += 1;
+    this.#queue.push({ number: this.#number, data, stored, acknowledgedIn: undefined });
+    this.#pump();
+  }
+
+  /** Appends nothing any more, and calls nobody back about what waits. */
+  stop(): void {
+    this.#end(new MeridianError("STORE_FAILED", "The log is closed"));
+    this.#queue.takeAll();
+  }
+
+  /** Appends nothing any more: what waits fails, and the owner is told. */
+  lose(failure: MeridianError): void {
+    if (this.#ended !== undefined) return;
+    this.#end(failure);
+    this.#stall = failure;
+    for (const { stored } of this.#queue.takeAll()) stored(failure, NOWHERE);
+    this.#options.onLost(failure);
+  }
+
+  #end(failure: MeridianError): void {
+    this.#ended ??= failure;
+    this.#cancel();
+  }
+
+  #pump(): void {
+    if (this.#isAsking || this.#ended !== undefined) return;
+    for (;;) {
+      const next = this.#queue.at(this.#sent);
+      if (next === undefined) return;
+      const bytes = next.data.byteLength;
+      if (this.#sentBytes > 0 && this.#sentBytes + bytes > WINDOW_BYTES) return;
+      this.#publish(next, this.#last + this.#sent);
+      this.#sent += 1;
+      this.#sentBytes += bytes;
+    }
+  }
+
+  #publish(waiting: Waiting, after: number): void {
+    const round = this.#round;
+    const sequence = after + 1;
+    const id = messageId({ epoch: this.#options.epoch, number: waiting.number, sequence });
+    this.#options.stream.publish({ subject: "log", id, data: waiting.data }, after).then(
+      (stored) => {
+        if (round !== this.#round) return;
+        if (stored !== sequence) return void this.#ask(`it has stored a message as ${stored}`);
+        waiting.acknowledgedIn = round;
+        this.#reach();
+      },
+      (cause: unknown) => {
+        if (round === this.#round) void this.#ask(asMeridianError(cause).message);
+      },
+    );
+  }
+
+  /** Takes what is acknowledged from the head of the queue. */
+  #reach(): void {
+    for (let first = this.#queue.at(0); first !== undefined; first = this.#queue.at(0)) {
+      if (first.acknowledgedIn !== this.#round || this.#ended !== undefined) break;
+      this.#sent -= 1;
+      this.#sentBytes -= first.data.byteLength;
+      this.#store(first);
+    }
+    this.#pump();
+  }
+
+  /** The first message of the queue is the next one of the stream. */
+  #store({ number, stored }: Waiting): void {
+    this.#queue.shift();
+    this.#last += 1;
+    this.#reachedAtMs = this.#options.clock.elapsedMs();
+    if (!this.#isAsking) this.#endStall();
+    const sequence = this.#last;
+    stored(undefined, {
+      sequence,
+      id: messageId({ epoch: this.#options.epoch, number, sequence }),
+    });
+  }
+
+  #watch(): void {
+    if (this.#ended !== undefined) return;
+    this.#cancel = this.#options.clock.after(STALL_MS, () => this.#watch());
+    const restMs = this.#options.clock.elapsedMs() - this.#reachedAtMs;
+    if (this.#isAsking || restMs < (this.#queue.length > 0 ? STALL_MS : IDLE_MS)) return;
+    void this.#ask(
+      this.#queue.length > 0 ? `it has acknowledged nothing for ${STALL_MS} ms` : undefined,
+    );
+  }
+
+  /** Stops, finds out what the stream has, and goes on. `why` is undefined if nothing is wrong as far as the writer knows. */
+  async #ask(why: string | undefined): Promise<void> {
+    if (this.#isAsking || this.#ended !== undefined) return;
+    const { clock } = this.#options;
+    this.#isAsking = true;
+    this.#round += 1;
+    this.#sent = 0;
+    this.#sentBytes = 0;
+    const before = this.#last;
+    if (why !== undefined) this.#beginStall(why);
+    for (;;) {
+      try {
+        await this.#compare();
+        break;
+      } catch (cause) {
+        this.#beginStall(asMeridianError(cause).message);
+      }
+      if (this.#ended !== undefined) return;
+      await delay(clock, RETRY_MS);
+    }
+    // What the stream refuses now, it will refuse at once again.
+    if (why !== undefined && this.#last === before) await delay(clock, RETRY_MS);
+    this.#isAsking = false;
+    this.#reachedAtMs = clock.elapsedMs();
+    if (this.#queue.length === 0) this.#endStall();
+    this.#pump();
+  }
+
+  /** Reads the stream to its end. */
+  async #compare(): Promise<void> {
+    const { stream, clock } = this.#options;
+    const { last } = await stream.bounds();
+    if (last < this.#last) {
+      this.#behindSinceMs ??= clock.elapsedMs();
+      const said = `Expected message ${this.#last} in the stream, which it has acknowledged, but it ends with ${last}`;
+      const failure = new MeridianError("STORE_FAILED", said);
+      if (clock.elapsedMs() - this.#behindSinceMs >= BEHIND_MS) return this.lose(failure);
+      throw failure;
+    }
+    this.#behindSinceMs = undefined;
+    while (this.#last < last && this.#ended === undefined) {
+      for (const message of await stream.read(this.#last, last)) this.#take(message);
+    }
+  }
+
+  #take({ subject, id, sequence }: StoredMessage): void {
+    if (this.#ended !== undefined) return;
+    if (subject === "epoch") return this.lose(fenced(sequence));
+    const read = parseMessageId(id);
+    const first = this.#queue.at(0);
+    const isOwn = read?.epoch === this.#options.epoch;
+    if (isOwn && first !== undefined && read.number === first.number) this.#store(first);
+    else this.#last = sequence;
+  }
+
+  #beginStall(why: string): void {
+    if (this.#ended !== undefined) return;
+    const said = `The stream takes nothing, and nodes keep their writes meanwhile: ${why}`;
+    if (this.#stall === undefined) this.#options.logger.warn("the stream takes nothing", { why });
+    this.#stall = new MeridianError("STORE_FAILED", said);
+  }
+
+  #endStall(): void {
+    if (this.#stall === undefined || this.#ended !== undefined) return;
+    this.#stall = undefined;
+    this.#options.logger.info("the stream takes messages again");
+  }
+}
+
+function fenced(sequence: number): MeridianError {
+  const said = `Another directory has begun an epoch with message ${sequence} of the stream, so this one is not its writer any more`;
+  return new MeridianError("STORE_IN_USE", said);
+}

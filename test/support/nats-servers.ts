@@ -1,0 +1,151 @@
+/** Runs nats-servers with JetStream as processes, for tests. They are gone when `stop` has resolved. */
+import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createConnection } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { freePort } from "./free-port.ts";
+
+const { status, stdout } = spawnSync("nats-server", ["--version"], { encoding: "utf8" });
+
+/** Whether there is a nats-server to test with. */
+export const HAS_NATS = status === 0;
+
+/** The version of the nats-server that is installed. */
+export const NATS_VERSION = /v([\d.]+)/.exec(stdout ?? "")?.[1] ?? "none";
+
+/** How servers are started. */
+export interface NatsOptions {
+  /** Default: one server alone. */
+  readonly servers?: number;
+  /** Further lines of the configuration. */
+  readonly config?: string;
+  /** Default: true. */
+  readonly jetstream?: boolean;
+}
+
+interface Server {
+  readonly name: string;
+  readonly port: number;
+  /** Where it tells about itself. */
+  readonly monitor: number;
+  readonly file: string;
+  process: ChildProcess | undefined;
+}
+
+/** What a server tells about its streams. */
+interface JetStreamNews {
+  readonly account_details?: readonly {
+    readonly stream_detail?: readonly {
+      readonly name: string;
+      readonly cluster?: { readonly leader?: string };
+    }[];
+  }[];
+}
+
+/** Some servers that are one cluster. */
+export class NatsServers {
+  readonly folder: string = mkdtempSync(join(tmpdir(), "meridian-nats-"));
+  readonly #options: NatsOptions;
+  #servers: Server[] = [];
+
+  constructor(options: NatsOptions = {}) {
+    this.#options = options;
+  }
+
+  /** What `--log` takes. */
+  get url(): string {
+    return `nats://${this.#servers.map(({ port }) => `127.0.0.1:${port}`).join(",")}`;
+  }
+
+  /** The names of the servers, in the order of their indexes. */
+  get names(): readonly string[] {
+    return this.#servers.map(({ name }) => name);
+  }
+
+  async start(): Promise<void> {
+    const count = this.#options.servers ?? 1;
+    const routes = await Promise.all(Array.from({ length: count }, freePort));
+    for (const [index, route] of routes.entries()) {
+      const [name, port, monitor] = [`nats-${index}`, await freePort(), await freePort()];
+      const file = join(this.folder, `${name}.conf`);
+      const server = { name, port, monitor, file, process: undefined };
+      writeFileSync(file, this.#configOf(server, route, count > 1 ? routes : []));
+      this.#servers.push(server);
+    }
+    await Promise.all(this.#servers.map((_, index) => this.startServer(index)));
+  }
+
+  /** Starts a server again on its data. Resolves when it listens. */
+  async startServer(index: number): Promise<void> {
+    const server = this.#server(index);
+    server.process = spawn("nats-server", ["-c", server.file], { stdio: "ignore" });
+    for (;;) {
+      if (server.process.exitCode !== null) throw new Error(`${server.name} has ended`);
+      if (await listens(server.port)) return;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
+  /** Ends a server as a power cut would, but for what the kernel has in its cache. */
+  async kill(index: number, signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
+    const { process: child } = this.#server(index);
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, "exit");
+    child.kill(signal);
+    await ended;
+  }
+
+  /** The index of the server that leads a stream. */
+  async leaderOf(stream: string): Promise<number> {
+    for (const { monitor } of this.#servers) {
+      const answer = await fetch(`http://127.0.0.1:${monitor}/jsz?streams=true`);
+      const { account_details: accounts = [] } = (await answer.json()) as JetStreamNews;
+      const streams = accounts.flatMap(({ stream_detail: all = [] }) => all);
+      const leader = streams.find(({ name }) => name === stream)?.cluster?.leader;
+      if (leader !== undefined) return this.names.indexOf(leader);
+    }
+    throw new Error(`Expected a leader of ${stream}`);
+  }
+
+  /** The folder in which a server keeps its streams. */
+  storeOf(index: number): string {
+    return join(this.folder, this.#server(index).name);
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#servers.map((_, index) => this.kill(index)));
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  #server(index: number): Server {
+    const server = this.#servers[index];
+    if (server === undefined) throw new Error(`Expected a server ${index}`);
+    return server;
+  }
+
+  #configOf({ name, port, monitor }: Server, route: number, routes: readonly number[]): string {
+    const { config = "", jetstream = true } = this.#options;
+    const store = join(this.folder, name);
+    mkdirSync(store, { recursive: true });
+    const peers = routes.map((peer) => `nats-route://127.0.0.1:${peer}`).join(", ");
+    return [
+      `server_name: ${name}`,
+      `listen: 127.0.0.1:${port}`,
+      `http: 127.0.0.1:${monitor}`,
+      jetstream ? `jetstream { store_dir: "${store}", max_mem: 64M, max_file: 4G }` : "",
+      peers && `cluster { name: tests, listen: "127.0.0.1:${route}", routes: [${peers}] }`,
+      config,
+    ].join("\n");
+  }
+}
+
+function listens(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createConnection(port, "127.0.0.1");
+    socket.once("connect", () => (socket.destroy(), resolve(true)));
+    socket.once("error", () => resolve(false));
+  });
+}
