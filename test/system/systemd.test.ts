@@ -253,6 +253,11 @@ describe.skipIf(reason !== undefined)(`certificates and tokens of a service${ski
     );
     expect(read(machine, "etc/meridian/region-b.env")).toContain('"/s/100%.pem"');
 
+    const log = ["--log", "nats://nats-1", "--log-credentials", "/s/nats.creds"];
+    const directory = ["install", "directory", "--root", temporaryFolder(), ...log];
+    expect(await service(...directory)).toMatchObject({ status: 0 });
+    expect(read(directory[3] ?? "", "etc/meridian/directory.env")).not.toContain("/s/");
+
     for (const id of ["a", "b"]) {
       expect(await service("uninstall", "region", id, "--root", machine)).toMatchObject({
         status: 0,

@@ -42,6 +42,7 @@ export const CREDENTIALS: ReadonlySet<string> = new Set([
   "tls-client-ca",
   "token-keys",
   "token-file",
+  "log-credentials",
 ]);
 
 /** Where the files of a service are. */
