@@ -37,12 +37,13 @@ interface Server {
 
 /** What a server tells about its streams. */
 interface JetStreamNews {
-  readonly account_details?: readonly {
-    readonly stream_detail?: readonly {
-      readonly name: string;
-      readonly cluster?: { readonly leader?: string };
-    }[];
-  }[];
+  readonly account_details?: readonly { readonly stream_detail?: readonly StreamNews[] }[];
+}
+
+interface StreamNews {
+  readonly name: string;
+  readonly cluster?: { readonly leader?: string };
+  readonly state: { readonly messages: number; readonly bytes: number; readonly first_seq: number };
 }
 
 /** Some servers that are one cluster. */
@@ -98,16 +99,22 @@ export class NatsServers {
     await ended;
   }
 
-  /** The index of the server that leads a stream. */
-  async leaderOf(stream: string): Promise<number> {
-    for (const { monitor } of this.#servers) {
-      const answer = await fetch(`http://127.0.0.1:${monitor}/jsz?streams=true`);
-      const { account_details: accounts = [] } = (await answer.json()) as JetStreamNews;
-      const streams = accounts.flatMap(({ stream_detail: all = [] }) => all);
-      const leader = streams.find(({ name }) => name === stream)?.cluster?.leader;
-      if (leader !== undefined) return this.names.indexOf(leader);
+  /** The index of the server that leads a stream; undefined while none does. */
+  async leaderOf(stream: string): Promise<number | undefined> {
+    for (const server of this.#servers) {
+      const leader = (await newsOf(server, stream))?.cluster?.leader;
+      if (leader) return this.names.indexOf(leader);
     }
-    throw new Error(`Expected a leader of ${stream}`);
+    return undefined;
+  }
+
+  /** How many messages and bytes a stream has, and its first sequence, as one of the servers knows it; undefined if none does. */
+  async stateOf(stream: string): Promise<StreamNews["state"] | undefined> {
+    for (const server of this.#servers) {
+      const news = await newsOf(server, stream);
+      if (news !== undefined) return news.state;
+    }
+    return undefined;
   }
 
   /** The folder in which a server keeps its streams. */
@@ -140,6 +147,20 @@ export class NatsServers {
       config,
     ].join("\n");
   }
+}
+
+/** What a server knows of a stream; undefined if it does not run or does not have it. */
+async function newsOf(
+  { monitor, process }: Server,
+  stream: string,
+): Promise<StreamNews | undefined> {
+  if (process === undefined || process.exitCode !== null || process.signalCode !== null) {
+    return undefined;
+  }
+  const answer = await fetch(`http://127.0.0.1:${monitor}/jsz?streams=true`);
+  const { account_details: accounts = [] } = (await answer.json()) as JetStreamNews;
+  const streams = accounts.flatMap(({ stream_detail: all = [] }) => all);
+  return streams.find(({ name }) => name === stream);
 }
 
 function listens(port: number): Promise<boolean> {

@@ -17,7 +17,7 @@ export interface OpenLog {
 /** Where the log lies. */
 export interface LogPlace extends Pick<
   DirectoryFlags,
-  "log" | "logCredentials" | "logReplicas" | "cluster"
+  "log" | "logCredentials" | "logReplicas" | "logSnapshotBytes" | "cluster"
 > {
   readonly security: Security;
   readonly store: StoreOptions;
@@ -27,7 +27,7 @@ export interface LogPlace extends Pick<
 
 /** Opens the log. In a stream, this waits while another directory writes it. */
 export async function openLog(place: LogPlace): Promise<OpenLog> {
-  const { log: address, logCredentials, logReplicas, cluster, security, store, onLost } = place;
+  const { log: address, logCredentials, cluster, security, store, onLost } = place;
   if (address === null) {
     const state = await openDirectoryLog(store);
     return { log: state, state, close: () => state.close() };
@@ -38,7 +38,8 @@ export async function openLog(place: LogPlace): Promise<OpenLog> {
     cluster,
     address,
     credentials: logCredentials,
-    replicas: logReplicas,
+    replicas: place.logReplicas,
+    snapshotBytes: place.logSnapshotBytes,
     tls: security.dialing,
     store,
     onLost,

@@ -1,4 +1,4 @@
-/** Connects to NATS, and creates the cluster's stream or adopts the one that is there. */
+/** Connects to NATS, and creates the cluster's streams or adopts those that are there. */
 import { asMeridianError, MeridianError } from "@meridian/protocol";
 import type { Clock, Logger } from "@meridian/runtime";
 import {
@@ -18,7 +18,13 @@ import { delay } from "./delay.ts";
 import { ASK_MS, JetStream, logConnection } from "./jet-stream.ts";
 import { authenticatorOf, parseAddress } from "./stream-address.ts";
 import { PART_BYTES_MAX } from "./stream-log.ts";
-import { checkSettings, namesOf, newSettings, type StreamNames } from "./stream-settings.ts";
+import {
+  checkSettings,
+  namesOf,
+  newSettings,
+  snapshotNamesOf,
+  type StreamNames,
+} from "./stream-settings.ts";
 
 /** Where the stream is, and how a directory may use it. */
 export interface ConnectOptions {
@@ -35,6 +41,12 @@ export interface ConnectOptions {
   readonly logger: Logger;
   /** How long servers that are just starting are waited for, in milliseconds. */
   readonly patienceMs?: number | undefined;
+}
+
+/** The streams of a cluster. To close `stream` closes both. */
+export interface Streams {
+  readonly stream: JetStream;
+  readonly snapshots: JetStream;
 }
 
 const PATIENCE_MS = 10_000;
@@ -58,7 +70,7 @@ const CODES = {
 };
 
 /** Rejects with `INVALID_CONFIG` if the stream cannot be used as it is, and with `STORE_FAILED` if it cannot be reached. */
-export async function connectStream(options: ConnectOptions): Promise<JetStream> {
+export async function connectStreams(options: ConnectOptions): Promise<Streams> {
   const { clock, patienceMs = PATIENCE_MS } = options;
   const connecting = connectionOptions(options);
   for (const beganAtMs = clock.elapsedMs(); ;) {
@@ -75,21 +87,25 @@ export async function connectStream(options: ConnectOptions): Promise<JetStream>
 async function connectOnce(
   options: ConnectOptions,
   connecting: NodeConnectionOptions,
-): Promise<JetStream> {
-  const { address, logger } = options;
+): Promise<Streams> {
+  const { address, cluster, logger } = options;
   const connection = await connect(connecting).catch((cause: unknown) => {
     throw refusal(address, cause);
   });
   try {
     checkServer(connection);
     const manager = await jetstreamManager(connection, { checkAPI: false, timeout: ASK_MS });
-    const names = namesOf(options.cluster);
-    const config = await settingsOf(manager, names, options, connection);
-    checkSettings(config, names, options.replicas);
-    const { stream } = names;
-    logger.info("the log is in a stream", { stream, replicas: config.num_replicas });
+    const open = async (names: StreamNames): Promise<JetStream> => {
+      const config = await settingsOf(manager, names, options, connection);
+      checkSettings(config, names, options.replicas);
+      const { stream } = names;
+      logger.info("a stream is ready", { stream, replicas: config.num_replicas });
+      return new JetStream({ connection, manager, names });
+    };
+    const stream = await open(namesOf(cluster));
+    const snapshots = await open(snapshotNamesOf(cluster));
     void logConnection(connection, logger);
-    return new JetStream({ connection, manager, names });
+    return { stream, snapshots };
   } catch (failure) {
     await connection.close();
     throw failure;

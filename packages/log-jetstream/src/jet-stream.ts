@@ -61,7 +61,7 @@ export class JetStream implements LogStream {
 
   async bounds(): Promise<StreamBounds> {
     const { state } = await told(this.#manager.streams.info(this.#names.stream), "tell its state");
-    return { first: state.first_seq, last: state.last_seq };
+    return { first: state.first_seq, last: state.last_seq, bytes: state.bytes };
   }
 
   async read(after: number, through: number): Promise<readonly StoredMessage[]> {
@@ -102,6 +102,11 @@ export class JetStream implements LogStream {
 
   newestEpoch(): Promise<StoredMessage | undefined> {
     return this.#ask({ last_by_subj: this.#names.epoch });
+  }
+
+  async trim(first: number): Promise<void> {
+    const { stream } = this.#names;
+    await told(this.#manager.streams.purge(stream, { seq: first }), "remove its oldest messages");
   }
 
   async isWritten(): Promise<boolean> {

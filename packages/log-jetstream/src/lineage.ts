@@ -7,6 +7,9 @@
  *
  * So a message names its epoch and its number in it. It counts only if its epoch is the one that began last before it in the stream, and its number is
  * the next of that epoch. Everything else is passed over, by every reader in the same way, because only the stream decides.
+ *
+ * A writer may say the begin of its epoch again before the stream is trimmed, so that the newest message of the subject `epoch` stays. That one has
+ * a number like any other message. It is sent only while no message before it is on its way, so its condition is enough: it never lies behind another epoch.
  */
 import type { StreamMessage } from "./log-stream.ts";
 
@@ -14,7 +17,7 @@ import type { StreamMessage } from "./log-stream.ts";
 export interface MessageId {
   /** The epoch of its writer. */
   readonly epoch: number;
-  /** Counted from 1 in the epoch; 0 for its begin. */
+  /** Counted from 1 in the epoch; 0 for its begin, but not for that said again. */
   readonly number: number;
   /** The place for which it was sent: sent again for the same place it is the same message, which the stream stores once. */
   readonly sequence: number;
@@ -49,10 +52,8 @@ export class Lineage {
   counts({ subject, id }: Pick<StreamMessage, "subject" | "id">): boolean {
     const read = parseMessageId(id);
     if (read === undefined) return false;
-    const counts =
-      subject === "epoch"
-        ? read.number === 0
-        : read.epoch === this.#epoch && read.number === this.#next;
+    const isBegin = subject === "epoch" && read.number === 0;
+    const counts = isBegin || (read.epoch === this.#epoch && read.number === this.#next);
     if (counts) this.#begin(read);
     return counts;
   }

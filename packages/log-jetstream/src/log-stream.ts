@@ -2,7 +2,7 @@
 
 /** A message that the log publishes. */
 export interface StreamMessage {
-  /** `log` for a record, or a part of one; `epoch` for the begin of an epoch. */
+  /** `log` for a record, or a part of one; `epoch` for the begin of an epoch. Of snapshots: `log` for a part, `epoch` for what the parts are. */
   readonly subject: "log" | "epoch";
   /** Unique among all messages of all writers, so a message of this id is this message. */
   readonly id: string;
@@ -14,10 +14,11 @@ export interface StoredMessage extends StreamMessage {
   readonly sequence: number;
 }
 
-/** The sequences of the first and the last message; an empty stream has a `last` below its `first`. */
+/** The sequences of the first and the last message, and how much is between them; an empty stream has a `last` below its `first`. */
 export interface StreamBounds {
   readonly first: number;
   readonly last: number;
+  readonly bytes: number;
 }
 
 /** An ordered, durable list of messages, numbered without gaps, to which many may try to append. */
@@ -34,6 +35,8 @@ export interface LogStream {
   get(sequence: number): Promise<StoredMessage | undefined>;
   /** The newest message of the subject `epoch`. */
   newestEpoch(): Promise<StoredMessage | undefined>;
+  /** Removes all messages before that of the sequence `first`. */
+  trim(first: number): Promise<void>;
   /** Whether a directory answers that it writes this stream now. */
   isWritten(): Promise<boolean>;
   /** Answers others from now on that this directory writes the stream. */

@@ -1,4 +1,4 @@
-import { connectStream, type ConnectOptions } from "./connect-stream.ts";
+import { connectStreams, type ConnectOptions } from "./connect-stream.ts";
 import { openOverStream, type OpeningOptions } from "./opening.ts";
 import type { StreamLog } from "./stream-log.ts";
 
@@ -13,5 +13,5 @@ export interface StreamLogOptions
  */
 export async function openStreamLog(options: StreamLogOptions): Promise<StreamLog> {
   const { clock, logger } = options.store;
-  return openOverStream(await connectStream({ ...options, clock, logger }), options);
+  return openOverStream(await connectStreams({ ...options, clock, logger }), options);
 }

@@ -1,25 +1,26 @@
 /**
  * Opens a log over a stream.
  *
- * 1. The SQLite log is opened, and compared with the stream by the last message that it has. If the stream has another message there, or none, it was
- *    set back to an older state or begun anew: the SQLite log is set aside, and a new one is read from the stream.
+ * 1. The SQLite log that belongs to the stream is opened: see `stream-state.ts`.
  * 2. Everything behind that message is read and applied.
  * 3. If another directory may still write, this one waits as a standby, and goes on reading, until nobody has answered for some seconds.
  * 4. The begin of a new epoch is published, under the condition that nothing was appended since 2. This is the one step that decides:
  *    from here on no message of an older writer counts.
  */
-import { rename } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 
 import { asMeridianError, MeridianError } from "@meridian/protocol";
 import { randomIdentity, type Clock, type Logger } from "@meridian/runtime";
-import { openDirectoryLog, type SqliteDirectoryLog, type StoreOptions } from "@meridian/store";
+import type { SqliteDirectoryLog, StoreOptions } from "@meridian/store";
 
 import { delay } from "./delay.ts";
 import { messageId } from "./lineage.ts";
 import type { LogStream } from "./log-stream.ts";
 import { decodeEpoch, encodeEpoch, type EpochRecord } from "./records.ts";
 import { Replay } from "./replay.ts";
+import { SnapshotStream } from "./snapshot-stream.ts";
 import { StreamLog } from "./stream-log.ts";
+import { openState } from "./stream-state.ts";
 
 /** How a log is opened over a stream. */
 export interface OpeningOptions {
@@ -30,6 +31,14 @@ export interface OpeningOptions {
   readonly onLost: (failure: MeridianError) => void;
   /** How long nobody may have answered before a standby takes over, in milliseconds. */
   readonly silenceMs?: number | undefined;
+  /** By how many bytes the stream grows at least before the next snapshot is kept. */
+  readonly snapshotBytes?: number | undefined;
+}
+
+/** The stream of a log, and that of its snapshots. To close `stream` closes both. */
+export interface LogStreams {
+  readonly stream: LogStream;
+  readonly snapshots: LogStream;
 }
 
 /** A machine that lost its network comes back, and a leader of the stream is replaced, within this time. */
@@ -37,7 +46,10 @@ const SILENCE_MS = 5_000;
 
 const STEP_MS = 250;
 
-/** A new leader of the stream may have to read its disk before it knows the newest messages. */
+/** Less than this is read by a directory with an empty disk in some seconds. */
+const SNAPSHOT_BYTES = 64 * 1024 * 1024;
+
+/** For how long a stream that cannot be read is asked again. */
 const BEHIND_MS = 5_000;
 
 interface Begun {
@@ -48,18 +60,19 @@ interface Begun {
   readonly highestTime: number;
 }
 
-/** Opens a log over a stream. The stream belongs to the log from here on. */
+/** Opens a log over a stream. The streams belong to the log from here on. */
 export async function openOverStream(
-  stream: LogStream,
+  { stream, snapshots }: LogStreams,
   options: OpeningOptions,
 ): Promise<StreamLog> {
-  const { clock, logger } = options.store;
+  const { clock, logger, path } = options.store;
+  const { onLost, snapshotBytes = SNAPSHOT_BYTES } = options;
+  const kept = new SnapshotStream(snapshots);
   try {
-    const { last, state, record, highestTime } = await new Opening(stream, options).open();
+    const begun = await new Opening(stream, kept, options).open();
     stream.announce();
-    const { epochs } = record;
-    const { onLost } = options;
-    return new StreamLog({ stream, last, state, epochs, highestTime, clock, logger, onLost });
+    const parts = { stream, snapshots: kept, path, snapshotBytes, clock, logger, onLost };
+    return new StreamLog({ ...parts, ...begun });
   } catch (failure) {
     await stream.close();
     throw failure;
@@ -68,14 +81,16 @@ export async function openOverStream(
 
 class Opening {
   readonly #stream: LogStream;
+  readonly #snapshots: SnapshotStream;
   readonly #options: OpeningOptions;
   readonly #clock: Clock;
   readonly #logger: Logger;
   #silentSinceMs: number;
   #isStandby = false;
 
-  constructor(stream: LogStream, options: OpeningOptions) {
+  constructor(stream: LogStream, snapshots: SnapshotStream, options: OpeningOptions) {
     this.#stream = stream;
+    this.#snapshots = snapshots;
     this.#options = options;
     this.#clock = options.store.clock;
     this.#logger = options.store.logger;
@@ -96,39 +111,10 @@ class Opening {
     }
   }
 
-  /** Opens the SQLite log that belongs to the stream. */
   async #openState(): Promise<SqliteDirectoryLog> {
     const { store } = this.#options;
     const logId = (await this.#newest())?.record.logId ?? randomIdentity(store.random);
-    const state = await openDirectoryLog({ ...store, logId });
-    const isOfStream = await this.#isOfStream(state, logId).catch(async (failure: unknown) => {
-      await state.close();
-      throw failure;
-    });
-    if (isOfStream) return state;
-    await state.close();
-    this.#logger.warn(
-      "the stream does not have what this data folder has of it; the database is set aside and made anew from the stream",
-      { database: store.path },
-    );
-    await setAside(store.path);
-    return openDirectoryLog({ ...store, logId });
-  }
-
-  async #isOfStream(state: SqliteDirectoryLog, logId: number): Promise<boolean> {
-    const { place, committedThrough } = state;
-    if (place === undefined) {
-      if (committedThrough === 0 && state.members.length === 0) return state.logId === logId;
-      const said = `${this.#options.store.path} has a log that is in no stream. Expected an empty folder: the regions fill the log again`;
-      throw new MeridianError("INVALID_CONFIG", said);
-    }
-    if (state.logId !== logId) return false;
-    for (let restMs = BEHIND_MS; restMs > 0; restMs -= STEP_MS) {
-      const { last } = await this.#stream.bounds();
-      if (last >= place.sequence) break;
-      await delay(this.#clock, STEP_MS);
-    }
-    return (await this.#stream.get(place.sequence))?.id === place.id;
+    return openState({ stream: this.#stream, snapshots: this.#snapshots, store, logId });
   }
 
   /**
@@ -144,10 +130,11 @@ class Opening {
         const newest = await this.#newest();
         reachedAtMs = this.#clock.elapsedMs();
         if (newest?.record.epochs.at(-1)?.[0] === state.epoch && newest.sequence <= last) {
+          await this.#noteOwn(state.epoch);
           return { last, state, record: newest.record, highestTime: replay.highestTime };
         }
         if (newest !== undefined && !mayFollow(newest.record, state)) return undefined;
-        if (await this.#mayBegin(state, newest?.record)) {
+        if (await this.#mayBegin(newest?.record)) {
           await this.#publishEpoch(state, newest?.record, last);
           continue;
         }
@@ -171,10 +158,10 @@ class Opening {
     throw new MeridianError("INVALID_CONFIG", said);
   }
 
-  async #mayBegin(state: SqliteDirectoryLog, newest: EpochRecord | undefined): Promise<boolean> {
+  async #mayBegin(newest: EpochRecord | undefined): Promise<boolean> {
     const epoch = newest?.epochs.at(-1)?.[0];
-    // The last writer had this database open, which only one process can.
-    if (epoch === undefined || state.epochs.some(([own]) => own === epoch)) return true;
+    // The last writer had this folder's database open, which only one process can.
+    if (epoch === undefined || (await this.#isOwn(epoch))) return true;
     if (await this.#stream.isWritten()) {
       this.#silentSinceMs = this.#clock.elapsedMs();
       if (!this.#isStandby)
@@ -183,6 +170,23 @@ class Opening {
     }
     const { silenceMs = SILENCE_MS } = this.#options;
     return this.#clock.elapsedMs() - this.#silentSinceMs >= silenceMs;
+  }
+
+  /** The file with the epoch that was begun last from this data folder. The database cannot tell: it may be made from a snapshot of another's. */
+  get #ownEpochFile(): string {
+    return `${this.#options.store.path}-own-epoch`;
+  }
+
+  async #isOwn(epoch: number): Promise<boolean> {
+    const own = await readFile(this.#ownEpochFile, "utf8").catch(() => "");
+    return own.trim() === String(epoch);
+  }
+
+  /** Without the note, the next start waits as a standby does. */
+  async #noteOwn(epoch: number): Promise<void> {
+    await writeFile(this.#ownEpochFile, `${epoch}\n`).catch((cause: unknown) => {
+      this.#logger.warn("the epoch could not be noted", { error: String(cause) });
+    });
   }
 
   async #publishEpoch(
@@ -201,13 +205,4 @@ class Opening {
 /** Whether this opening of the database may begin an epoch: not in another log, and not twice. */
 function mayFollow({ logId, epochs }: EpochRecord, state: SqliteDirectoryLog): boolean {
   return logId === state.logId && epochs.every(([epoch]) => epoch !== state.epoch);
-}
-
-/** Keeps a database under another name, in the place of the one that was set aside before. */
-async function setAside(path: string): Promise<void> {
-  for (const suffix of ["", "-wal", "-shm"]) {
-    await rename(`${path}${suffix}`, `${path}.set-aside${suffix}`).catch((cause: unknown) => {
-      if ((cause as NodeJS.ErrnoException).code !== "ENOENT") throw cause;
-    });
-  }
 }

@@ -36,8 +36,9 @@ export class Replay {
       throw new MeridianError("STORE_FAILED", said);
     }
     if (last > this.#readThrough && first > this.#readThrough + 1) {
-      const said = `Expected message ${this.#readThrough + 1} in the stream, but it begins with ${first}: somebody has removed the messages before`;
-      throw new MeridianError("STORE_CORRUPT", said);
+      // Another directory may have kept a snapshot, and trimmed the stream behind it.
+      const said = `Expected message ${this.#readThrough + 1} in the stream, but it begins with ${first}`;
+      throw new MeridianError("STORE_FAILED", said);
     }
     while (this.#readThrough < last) {
       await this.#apply(await this.#stream.read(this.#readThrough, last));

@@ -27,8 +27,10 @@ import type { SqliteDirectoryLog, StreamPlace } from "@meridian/store";
 
 import { delay } from "./delay.ts";
 import type { LogStream } from "./log-stream.ts";
-import { encodeRecord, partsOf, type LogRecord } from "./records.ts";
-import { StreamWriter } from "./stream-writer.ts";
+import { encodeEpoch, encodeRecord, partsOf, type EpochRecord, type LogRecord } from "./records.ts";
+import { SnapshotKeeper } from "./snapshot-keeper.ts";
+import type { SnapshotStream } from "./snapshot-stream.ts";
+import { StreamWriter, type Stored } from "./stream-writer.ts";
 
 /** The most bytes of a record in one message. Well below what a server takes by default, 1 MiB. */
 export const PART_BYTES_MAX: number = 128 * 1024;
@@ -44,7 +46,13 @@ export interface StreamLogParts {
   /** It has everything that counts in the stream through `last`, the begin of this log's epoch included. */
   readonly state: SqliteDirectoryLog;
   readonly last: number;
-  readonly epochs: readonly (readonly [epoch: number, after: number])[];
+  /** The begin of this log's epoch. */
+  readonly record: EpochRecord;
+  readonly snapshots: SnapshotStream;
+  /** The file of the database. */
+  readonly path: string;
+  /** By how many bytes the stream grows at least before the next snapshot is kept. */
+  readonly snapshotBytes: number;
   /** The highest stamp time in what was read from the stream when the log was opened. */
   readonly highestTime: number;
   readonly clock: Clock;
@@ -85,8 +93,10 @@ export class StreamLog implements DirectoryLog {
   readonly #stream: LogStream;
   readonly #clock: Clock;
   readonly #writer: StreamWriter;
+  readonly #keeper: SnapshotKeeper;
   #appendedThrough: number;
   #messages = 0;
+  #abandonRestating: (failure: MeridianError) => void = () => {};
   /** What may be purged once message `after` of this writer is applied: an older entry in one before it would come back. */
   #permitted:
     | { readonly horizon: number; readonly through: number; readonly after: number }
@@ -94,17 +104,21 @@ export class StreamLog implements DirectoryLog {
   #closed: Promise<void> | undefined;
 
   constructor(parts: StreamLogParts) {
-    const { stream, state, last, epochs, highestTime, clock, logger, onLost } = parts;
+    const { stream, state, last, record, highestTime, clock, logger, onLost } = parts;
+    const { snapshots, path, snapshotBytes } = parts;
     this.state = state;
     this.logId = state.logId;
     this.epoch = state.epoch;
-    this.epochs = epochs;
+    this.epochs = record.epochs;
     this.highestTime = Math.max(state.highestTime, highestTime);
     this.#stream = stream;
     this.#clock = clock;
     this.#appendedThrough = state.committedThrough;
     const { epoch } = this;
     this.#writer = new StreamWriter({ stream, clock, logger, epoch, last, onLost });
+    const restate = (): Promise<void> => this.#restate(record);
+    const keeping = { stream, snapshots, log: state, path, restate, snapshotBytes };
+    this.#keeper = new SnapshotKeeper({ ...keeping, clock, logger });
   }
 
   get committedThrough(): number {
@@ -215,7 +229,9 @@ export class StreamLog implements DirectoryLog {
 
   async #release(end: () => Promise<void>): Promise<void> {
     this.#writer.stop();
-    await this.#stream.close();
+    // A writer that was stopped calls nobody back, and the keeper waits for this.
+    this.#abandonRestating(new MeridianError("STORE_FAILED", "The log is closed"));
+    await Promise.all([this.#keeper.stop(), this.#stream.close()]);
     await end();
   }
 
@@ -225,12 +241,27 @@ export class StreamLog implements DirectoryLog {
       this.#messages += 1;
       const message = this.#messages;
       this.#writer.append(data, (failure, place) => {
+        if (failure === undefined) this.#keeper.grow(data.byteLength);
         if (index < parts.length - 1) return;
         if (failure !== undefined) return done(failure);
         this.#apply(record, place, done);
         this.#purgeAfter(message);
       });
     }
+  }
+
+  /** Appends the begin of this log's epoch again. */
+  #restate(record: EpochRecord): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const done: Done = (failure) => (failure === undefined ? resolve() : reject(failure));
+      this.#abandonRestating = reject;
+      this.#messages += 1;
+      const stored: Stored = (failure, place) => {
+        if (failure !== undefined) return done(failure);
+        this.state.moveTo(place, done);
+      };
+      this.#writer.append(encodeEpoch(record), stored, "epoch");
+    });
   }
 
   #apply(record: LogRecord, place: StreamPlace, done: Done): void {

@@ -25,6 +25,17 @@ export function namesOf(cluster: string): StreamNames {
   };
 }
 
+/** The names of the stream with the snapshots of a cluster's log. */
+export function snapshotNamesOf(cluster: string): StreamNames {
+  const { stream, writer } = namesOf(cluster);
+  return {
+    stream: `${stream}-snapshots`,
+    log: `${stream}.snapshot.part`,
+    epoch: `${stream}.snapshot.whole`,
+    writer,
+  };
+}
+
 /** The settings of a new stream. */
 export function newSettings(
   { stream, log, epoch }: StreamNames,
@@ -32,7 +43,7 @@ export function newSettings(
 ): Partial<StreamConfig> & { readonly name: string } {
   return {
     name: stream,
-    description: "The log of a Meridian cluster. Do not delete or purge messages.",
+    description: "Of the log of a Meridian cluster. Do not delete or purge messages.",
     subjects: [log, epoch],
     retention: RetentionPolicy.Limits,
     storage: StorageType.File,
@@ -59,7 +70,7 @@ export function checkSettings(
   const { retention, storage, discard } = config;
   // A mirror has none.
   const subjects = (config.subjects as string[] | undefined) ?? [];
-  const isOurs = subjects.toSorted().join() === [epoch, log].join();
+  const isOurs = subjects.toSorted().join() === [epoch, log].toSorted().join();
   expect(isOurs, `the subjects \`${log}\` and \`${epoch}\` only`, subjects);
   expect(retention === RetentionPolicy.Limits, "`retention` of `limits`", retention);
   expect(storage === StorageType.File, "`storage` of `file`", storage);

@@ -19,7 +19,7 @@ import type { StreamPlace } from "@meridian/store";
 
 import { delay } from "./delay.ts";
 import { messageId, parseMessageId } from "./lineage.ts";
-import type { LogStream, StoredMessage } from "./log-stream.ts";
+import type { LogStream, StoredMessage, StreamMessage } from "./log-stream.ts";
 
 /** Called once for each message: with its place when it is stored, or with the failure. */
 export type Stored = (failure: MeridianError | undefined, place: StreamPlace) => void;
@@ -39,6 +39,7 @@ export interface StreamWriterOptions {
 
 interface Waiting {
   readonly number: number;
+  readonly subject: StreamMessage["subject"];
   readonly data: Uint8Array;
   readonly stored: Stored;
   /** The round in which it was acknowledged for its place. */
@@ -96,12 +97,14 @@ export class StreamWriter {
     return this.#queue.length;
   }
 
-  append(data: Uint8Array, stored: Stored): void {
+  /** Appends a message. One of the subject `epoch` is published while no other is on its way. */
+  append(data: Uint8Array, stored: Stored, subject: StreamMessage["subject"] = "log"): void {
     const ended = this.#ended;
     if (ended !== undefined) return queueMicrotask(() => stored(ended, NOWHERE));
     if (this.#queue.length === 0) this.#reachedAtMs = this.#options.clock.elapsedMs();
     this.#number += 1;
-    this.#queue.push({ number: this.#number, data, stored, acknowledgedIn: undefined });
+    const number = this.#number;
+    this.#queue.push({ number, subject, data, stored, acknowledgedIn: undefined });
     this.#pump();
   }
 
@@ -132,6 +135,8 @@ export class StreamWriter {
       if (next === undefined) return;
       const bytes = next.data.byteLength;
       if (this.#sentBytes > 0 && this.#sentBytes + bytes > WINDOW_BYTES) return;
+      const isAlone = next.subject === "epoch" || this.#queue.at(0)?.subject === "epoch";
+      if (isAlone && this.#sent > 0) return;
       this.#publish(next, this.#last + this.#sent);
       this.#sent += 1;
       this.#sentBytes += bytes;
@@ -142,7 +147,8 @@ export class StreamWriter {
     const round = this.#round;
     const sequence = after + 1;
     const id = messageId({ epoch: this.#options.epoch, number: waiting.number, sequence });
-    this.#options.stream.publish({ subject: "log", id, data: waiting.data }, after).then(
+    const { subject, data } = waiting;
+    this.#options.stream.publish({ subject, id, data }, after).then(
       (stored) => {
         if (round !== this.#round) return;
         if (stored !== sequence) return void this.#ask(`it has stored a message as ${stored}`);
@@ -236,10 +242,10 @@ export class StreamWriter {
 
   #take({ subject, id, sequence }: StoredMessage): void {
     if (this.#ended !== undefined) return;
-    if (subject === "epoch") return this.lose(fenced(sequence));
     const read = parseMessageId(id);
     const first = this.#queue.at(0);
     const isOwn = read?.epoch === this.#options.epoch;
+    if (subject === "epoch" && !isOwn) return this.lose(fenced(sequence));
     if (isOwn && first !== undefined && read.number === first.number) this.#store(first);
     else this.#last = sequence;
   }

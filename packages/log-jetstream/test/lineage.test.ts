@@ -38,6 +38,17 @@ describe("a message of the stream", () => {
     expect(counted(["a-4-9", "a-3-10", "a-5-11"], "a-3-8")).toEqual(["a-4-9", "a-5-11"]);
   });
 
+  it("counts if it says the begin of its epoch again, as the next one", () => {
+    const lineage = new Lineage("a-3-8");
+    const again = (id: string): boolean => lineage.counts({ subject: "epoch", id });
+    expect([again("a-5-9"), again("b-4-9"), again("a-4-9"), again("a-4-9")]).toEqual([
+      false,
+      false,
+      true,
+      false,
+    ]);
+  });
+
   it("has an id that tells its epoch, number and place", () => {
     const id = { epoch: 2 ** 48 - 1, number: 7, sequence: 2 ** 52 };
     expect(parseMessageId(messageId(id))).toEqual(id);

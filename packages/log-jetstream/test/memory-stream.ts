@@ -1,11 +1,27 @@
 import type { LogStream, StoredMessage, StreamBounds, StreamMessage } from "../src/log-stream.ts";
 
+/** What is asked of a stream. */
+export type Call = "publish log" | "publish epoch" | "trim";
+
+/** When a server breaks, and who is told. */
+export interface Break {
+  readonly call: Call;
+  readonly isDone: boolean;
+  readonly onBroken: () => void;
+}
+
 /** What all connections to one stream in memory share. */
 export class MemoryServer {
   messages: StoredMessage[] = [];
+  /** The sequence of the first message that was not trimmed. */
+  first = 1;
   writers = 0;
+  /** How often somebody has asked whether there is a writer. */
+  asked = 0;
   /** Nobody gets an answer. */
   isDown = false;
+  /** Once this is asked for, nobody gets an answer any more, whether it was done or not. */
+  breaksAt: Break | undefined;
 
   connect(): MemoryStream {
     return new MemoryStream(this);
@@ -32,8 +48,8 @@ export class MemoryStream implements LogStream {
 
   async publish(message: StreamMessage, after: number): Promise<number> {
     this.published.push(message.id);
-    const fault = this.faults.shift();
-    await this.#answer();
+    const fault = this.faults.shift() ?? this.#breakAt(`publish ${message.subject}`);
+    if (fault !== "stored") await this.#answer();
     if (fault === "lost") throw new Error("timeout");
     const { messages } = this.#server;
     const known = messages.find(({ id }) => id === message.id);
@@ -47,26 +63,38 @@ export class MemoryStream implements LogStream {
 
   async bounds(): Promise<StreamBounds> {
     await this.#answer();
-    return { first: 1, last: this.#server.messages.length };
+    const { first, messages } = this.#server;
+    const bytes = messages.slice(first - 1).reduce((sum, { data }) => sum + data.byteLength, 0);
+    return { first, last: messages.length, bytes };
   }
 
   async read(after: number, through: number): Promise<readonly StoredMessage[]> {
     await this.#answer();
+    if (after + 1 < this.#server.first) throw new Error(`no message ${after + 1}`);
     return this.#server.messages.slice(after, Math.min(through, after + 3));
   }
 
   async get(sequence: number): Promise<StoredMessage | undefined> {
     await this.#answer();
-    return this.#server.messages[sequence - 1];
+    return sequence < this.#server.first ? undefined : this.#server.messages[sequence - 1];
   }
 
   async newestEpoch(): Promise<StoredMessage | undefined> {
     await this.#answer();
-    return this.#server.messages.findLast(({ subject }) => subject === "epoch");
+    const { first, messages } = this.#server;
+    return messages.slice(first - 1).findLast(({ subject }) => subject === "epoch");
+  }
+
+  async trim(first: number): Promise<void> {
+    const fault = this.#breakAt("trim");
+    if (fault !== "stored") await this.#answer();
+    this.#server.first = Math.max(first, this.#server.first);
+    if (fault === "stored") throw new Error("timeout");
   }
 
   async isWritten(): Promise<boolean> {
     await this.#answer();
+    this.#server.asked += 1;
     return this.#server.writers > 0;
   }
 
@@ -79,6 +107,15 @@ export class MemoryStream implements LogStream {
     if (this.#isWriter) this.#server.writers -= 1;
     this.#isWriter = false;
     this.#isOpen = false;
+  }
+
+  #breakAt(call: Call): "lost" | "stored" | undefined {
+    const { breaksAt } = this.#server;
+    if (breaksAt?.call !== call) return undefined;
+    this.#server.breaksAt = undefined;
+    this.#server.isDown = true;
+    breaksAt.onBroken();
+    return breaksAt.isDone ? "stored" : "lost";
   }
 
   async #answer(): Promise<void> {

@@ -68,6 +68,18 @@ describe("the writer of a stream", () => {
     expect(scene.stored).toEqual([1, 2, 3, 4]);
   });
 
+  it("sends the begin of its epoch while nothing else is on its way", async () => {
+    const scene = new Scene();
+    scene.append(2);
+    scene.writer.append(new Uint8Array(1), () => {}, "epoch");
+    scene.append(2);
+    expect(scene.stream.published).toEqual(["a-1-1", "a-2-2"]);
+    await scene.pass(0);
+    expect(scene.ids).toEqual(numbered(1, 5));
+    expect(scene.server.messages.map(({ subject }) => subject).indexOf("epoch")).toBe(2);
+    expect([scene.stored, scene.lost]).toEqual([[1, 2, 4, 5], []]);
+  });
+
   it.each(["lost", "stored"] as const)(
     "goes on after a message that was %s and not acknowledged, without a gap or a double",
     async (fault) => {

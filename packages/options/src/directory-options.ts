@@ -76,6 +76,16 @@ const ROWS = [
     description:
       "The replicas that the stream of the log must have at least, and gets if it is created; without it, a new stream has three in a cluster of servers, and one on a server alone.",
   },
+  {
+    name: "log-snapshot-bytes",
+    kind: "integer",
+    min: 65_536,
+    max: 1_099_511_627_776,
+    default: 67_108_864,
+    file: "process",
+    description:
+      "By how many bytes the stream of the log grows at least before the directory keeps another snapshot of its database there and trims the stream. It grows by the size of the last snapshot at least.",
+  },
 ] as const;
 
 /** A row of the directory's table. */

@@ -7,6 +7,7 @@ export {
 } from "./backup/backup-file.ts";
 export { LiveBackup, type LiveBackupOptions } from "./backup/live-backup.ts";
 export { restoreBackup, type RestoreRequest } from "./backup/restore-backup.ts";
+export { startSnapshot, type RunningSnapshot } from "./backup/snapshot-thread.ts";
 export {
   takeSnapshot,
   type OnCopied,

@@ -78,7 +78,7 @@ describe.skipIf(!HAS_NATS)(`a log on nats-server ${NATS_VERSION} (needs nats-ser
       }
     })();
     await expect.poll(() => acknowledged.length, { timeout: 60_000 }).toBeGreaterThan(50);
-    await servers.kill(await servers.leaderOf("meridian-meridian"));
+    await servers.kill((await servers.leaderOf("meridian-meridian")) ?? 0);
     const killedAt = acknowledged.length;
     await expect
       .poll(() => acknowledged.length, { timeout: 60_000 })

@@ -1,0 +1,131 @@
+/**
+ * Keeps the stream short: as soon as it has grown by as much as the last snapshot was large, the next one is kept, and the stream is trimmed behind it.
+ * So a directory with an empty disk reads at most about twice the size of the database, and what snapshots cost stays in proportion to what is written.
+ *
+ * 1. The place of the database is noted, and then its file is copied, on another thread: the copy has everything through that place.
+ * 2. The copy is put into the stream of snapshots.
+ * 3. The begin of the epoch is said again, behind that place. An opening looks for the newest one.
+ * 4. The log's stream is trimmed: the message at the place stays, by which an opening knows that snapshot and stream belong together.
+ * 5. Older snapshots are removed.
+ *
+ * Whatever fails in between, a whole snapshot and all behind it remain.
+ */
+import { rm } from "node:fs/promises";
+
+import { asMeridianError, MeridianError } from "@meridian/protocol";
+import type { Clock, Logger } from "@meridian/runtime";
+import { startSnapshot, type RunningSnapshot, type StreamPlace } from "@meridian/store";
+
+import type { LogStream } from "./log-stream.ts";
+import { isOfStream, type KeptSnapshot, type SnapshotStream } from "./snapshot-stream.ts";
+
+/** What is kept, and how. */
+export interface SnapshotKeeperOptions {
+  readonly stream: LogStream;
+  readonly snapshots: SnapshotStream;
+  /** The log, and how far its database is. */
+  readonly log: { readonly logId: number; readonly place: StreamPlace | undefined };
+  /** The file of the database. */
+  readonly path: string;
+  /** Appends the begin of the epoch again. Resolves when it is durable. */
+  readonly restate: () => Promise<void>;
+  /** By how many bytes the stream has to grow at least. */
+  readonly snapshotBytes: number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** After a failure, nothing is tried for so long. */
+const RETRY_MS = 60_000;
+
+/** Keeps snapshots of a log. */
+export class SnapshotKeeper {
+  readonly #options: SnapshotKeeperOptions;
+  /** What the stream has behind the last snapshot, and what it may have; undefined until both were asked for. */
+  #grown: number | undefined;
+  #due = 0;
+  #retryAtMs = 0;
+  #current: Promise<void> | undefined;
+  #copying: RunningSnapshot | undefined;
+  #isStopped = false;
+
+  constructor(options: SnapshotKeeperOptions) {
+    this.#options = options;
+  }
+
+  /** The stream has grown by so many bytes. */
+  grow(bytes: number): void {
+    if (this.#grown !== undefined) this.#grown += bytes;
+    if (this.#current !== undefined || this.#isStopped) return;
+    if (this.#grown !== undefined && this.#grown < this.#due) return;
+    const { clock } = this.#options;
+    if (clock.elapsedMs() < this.#retryAtMs) return;
+    this.#current = this.#run()
+      .catch((cause: unknown) => this.#fail(asMeridianError(cause)))
+      .finally(() => (this.#current = undefined));
+  }
+
+  /** Resolves when nothing is under way any more. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    await this.#copying?.stop();
+    await this.#current;
+  }
+
+  #fail({ message }: MeridianError): void {
+    const { clock, logger } = this.#options;
+    this.#retryAtMs = clock.elapsedMs() + RETRY_MS;
+    if (this.#isStopped) return;
+    logger.warn("no snapshot of the log could be kept, so its stream goes on growing", {
+      error: message,
+    });
+  }
+
+  async #run(): Promise<void> {
+    const { stream, snapshots, snapshotBytes } = this.#options;
+    if (this.#grown === undefined) {
+      const { bytes } = await stream.bounds();
+      this.#due = Math.max(snapshotBytes, (await snapshots.newest())?.bytes ?? 0);
+      this.#grown = bytes;
+      if (bytes < this.#due) return;
+    }
+    const before = this.#grown;
+    const kept = await this.#keep();
+    if (kept === undefined) return;
+    this.#grown -= before;
+    this.#due = Math.max(snapshotBytes, kept.bytes);
+  }
+
+  async #keep(): Promise<KeptSnapshot | undefined> {
+    const { stream, snapshots, log, path, restate, clock, logger } = this.#options;
+    const { logId, place } = log;
+    if (place === undefined) return undefined;
+    const beganMs = clock.elapsedMs();
+    const to = `${path}-snapshot`;
+    try {
+      this.#goOn();
+      this.#copying = await startSnapshot({ path, kind: "directory", to }, () => {});
+      const { bytes, sha256 } = await this.#copying.done;
+      const facts = { logId, place, bytes, sha256 };
+      const kept = await snapshots.keep(to, facts, {
+        goOn: () => this.#goOn(),
+        isOfStream: (snapshot) => isOfStream(snapshot, stream, logId),
+      });
+      await restate();
+      this.#goOn();
+      await stream.trim(place.sequence);
+      await snapshots.trim(kept);
+      const ms = Math.round(clock.elapsedMs() - beganMs);
+      const first = place.sequence;
+      logger.info("a snapshot of the log is kept, and its stream trimmed", { first, bytes, ms });
+      return kept;
+    } finally {
+      this.#copying = undefined;
+      await rm(to, { force: true });
+    }
+  }
+
+  #goOn(): void {
+    if (this.#isStopped) throw new MeridianError("STORE_FAILED", "The log is closed");
+  }
+}

@@ -1,0 +1,160 @@
+/**
+ * Snapshots of the SQLite log, in a stream of their own.
+ *
+ * A snapshot is the file of the database, cut into messages of the subject `log`, and behind them one of the subject `epoch` that says what they are.
+ * Each is published under the condition of its place, so nothing is between them: a directory that is not the writer any more cannot put an older
+ * snapshot behind a newer one. What is left of an attempt that broke off is removed with the snapshots before the next one.
+ */
+import { createHash } from "node:crypto";
+import { open, rename, rm } from "node:fs/promises";
+
+import { MeridianError } from "@meridian/protocol";
+import type { StreamPlace } from "@meridian/store";
+import * as v from "valibot";
+
+import type { LogStream, StoredMessage } from "./log-stream.ts";
+
+/** What is kept of a database. */
+export interface SnapshotFacts {
+  readonly logId: number;
+  /** The database has what counts in the log's stream through here, or through a later message. */
+  readonly place: StreamPlace;
+  readonly bytes: number;
+  /** Of the file, in hex. */
+  readonly sha256: string;
+}
+
+/** A snapshot that is whole in the stream. */
+export interface KeptSnapshot extends SnapshotFacts {
+  /** The sequences of its first and its last part. */
+  readonly first: number;
+  readonly last: number;
+}
+
+/** The most bytes of the file in one message. */
+const SNAPSHOT_PART_BYTES = 128 * 1024;
+
+/** The format of what the last message says. */
+const FORMAT = 1;
+
+const WHOLE = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+
+const FACTS = v.object({
+  format: WHOLE,
+  logId: WHOLE,
+  place: v.object({ sequence: WHOLE, id: v.string() }),
+  bytes: WHOLE,
+  sha256: v.string(),
+  first: WHOLE,
+});
+
+/** Under which conditions a snapshot is kept. */
+export interface KeepingConditions {
+  /** Called before each part. What it throws ends the keeping. */
+  readonly goOn: () => void;
+  /** Whether a snapshot belongs to the log's stream as it is now. */
+  readonly isOfStream: (snapshot: KeptSnapshot) => Promise<boolean>;
+}
+
+/** The stream with the snapshots of a log. */
+export class SnapshotStream {
+  readonly #stream: LogStream;
+
+  constructor(stream: LogStream) {
+    this.#stream = stream;
+  }
+
+  /** The newest snapshot that is whole; undefined if there is none that this version can read. */
+  async newest(): Promise<KeptSnapshot | undefined> {
+    const found = await this.#stream.newestEpoch();
+    return found && factsIn(found);
+  }
+
+  /** Keeps a file. Resolves when the stream has all of it; rejects if another directory keeps one meanwhile, or has kept a later one. */
+  async keep(
+    path: string,
+    facts: SnapshotFacts,
+    { goOn, isOfStream }: KeepingConditions,
+  ): Promise<KeptSnapshot> {
+    const { last: before } = await this.#stream.bounds();
+    const newest = await this.newest();
+    const isLater = newest !== undefined && newest.place.sequence > facts.place.sequence;
+    if (isLater && (await isOfStream(newest))) {
+      const said = `Another directory has kept a snapshot as of message ${newest.place.sequence}, which is newer than ${facts.place.sequence}`;
+      throw new MeridianError("STORE_IN_USE", said);
+    }
+    let last = before;
+    const publish = async (subject: "log" | "epoch", data: Uint8Array): Promise<void> => {
+      goOn();
+      const id = `${facts.sha256}-${last + 1}`;
+      last = await this.#stream.publish({ subject, id, data }, last);
+    };
+    const file = await open(path);
+    try {
+      for (let at = 0; at < facts.bytes;) {
+        const piece = Buffer.alloc(Math.min(SNAPSHOT_PART_BYTES, facts.bytes - at));
+        const { bytesRead } = await file.read(piece, 0, piece.byteLength, at);
+        if (bytesRead === 0) throw new MeridianError("STORE_FAILED", `${path} has become shorter`);
+        await publish("log", piece.subarray(0, bytesRead));
+        at += bytesRead;
+      }
+    } finally {
+      await file.close();
+    }
+    const kept = { ...facts, first: before + 1, last };
+    const { last: _, ...told } = kept;
+    await publish("epoch", Buffer.from(JSON.stringify({ format: FORMAT, ...told })));
+    return kept;
+  }
+
+  /** Writes a snapshot into a file, which is there only once it is whole. Rejects with `STORE_CORRUPT` if it is not what was kept. */
+  async fetch({ first, last, bytes, sha256 }: KeptSnapshot, path: string): Promise<void> {
+    const part = `${path}-part`;
+    const hash = createHash("sha256");
+    await rm(part, { force: true });
+    const file = await open(part, "wx", 0o600);
+    let got = 0;
+    try {
+      for (let after = first - 1; after < last;) {
+        for (const { data, sequence } of await this.#stream.read(after, last)) {
+          hash.update(data);
+          await file.write(data);
+          got += data.byteLength;
+          after = sequence;
+        }
+      }
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    if (got !== bytes || hash.digest("hex") !== sha256) {
+      const said = `Expected a snapshot of ${bytes} bytes with the SHA-256 ${sha256}, got ${got} bytes that differ`;
+      throw new MeridianError("STORE_CORRUPT", said);
+    }
+    await rename(part, path);
+  }
+
+  /** Removes all before a snapshot. */
+  trim({ first }: KeptSnapshot): Promise<void> {
+    return this.#stream.trim(first);
+  }
+}
+
+/** Whether a snapshot belongs to the log's stream as it is now: its place is still there. */
+export async function isOfStream(
+  { logId, place }: SnapshotFacts,
+  stream: LogStream,
+  expectedLogId: number,
+): Promise<boolean> {
+  if (logId !== expectedLogId) return false;
+  return (await stream.get(place.sequence))?.id === place.id;
+}
+
+function factsIn({ data, sequence }: StoredMessage): KeptSnapshot | undefined {
+  try {
+    const { format, ...facts } = v.parse(FACTS, JSON.parse(Buffer.from(data).toString()));
+    return format === FORMAT ? { ...facts, last: sequence - 1 } : undefined;
+  } catch {
+    return undefined;
+  }
+}

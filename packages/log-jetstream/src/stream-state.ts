@@ -1,0 +1,123 @@
+/**
+ * Opens the SQLite log that belongs to a stream: the one in the data folder, or one that is made from a snapshot, or an empty one.
+ *
+ * The one in the folder belongs to the stream if the stream still has the last message that it knows. If there is another message, or none, the
+ * stream was set back to an older state or begun anew; if the stream begins behind it, the directory was away while others trimmed the stream. Then it is
+ * set aside. The database of a snapshot belongs to the stream by the same rule.
+ */
+import { rename, rm } from "node:fs/promises";
+
+import { MeridianError } from "@meridian/protocol";
+import { openDirectoryLog, type SqliteDirectoryLog, type StoreOptions } from "@meridian/store";
+
+import { delay } from "./delay.ts";
+import type { LogStream } from "./log-stream.ts";
+import { isOfStream, type KeptSnapshot, type SnapshotStream } from "./snapshot-stream.ts";
+
+/** What a state is made from. */
+export interface StateOptions {
+  readonly stream: LogStream;
+  readonly snapshots: SnapshotStream;
+  readonly store: StoreOptions;
+  /** The id of the log in the stream. */
+  readonly logId: number;
+}
+
+type Relation = "of the stream" | "empty" | "too old" | "of another";
+
+const STEP_MS = 250;
+
+/** A new leader of the stream may have to read its disk before it knows the newest messages. */
+const BEHIND_MS = 5_000;
+
+/** Opens the SQLite log of a stream. Rejects with `STORE_CORRUPT` if neither stream nor snapshot has the oldest messages. */
+export async function openState(options: StateOptions): Promise<SqliteDirectoryLog> {
+  const { stream, snapshots, store, logId } = options;
+  const { path, logger } = store;
+  const [state, relation] = await openRelated(options);
+  if (relation === "of the stream") return state;
+  let snapshot: KeptSnapshot | undefined;
+  try {
+    snapshot = await usableSnapshot(options);
+    const { first } = await stream.bounds();
+    if (snapshot === undefined && first > 1) throw missing(first);
+    if (snapshot === undefined && relation === "empty") return state;
+  } catch (failure) {
+    await state.close();
+    throw failure;
+  }
+  await state.close();
+  if (relation !== "empty") {
+    const why =
+      relation === "too old"
+        ? "the stream was trimmed while this data folder was away"
+        : "the stream does not have what this data folder has of it";
+    const said = "the database is set aside, and made anew from the stream";
+    logger.warn(said, { why, database: path });
+    await setAside(path);
+  }
+  if (snapshot === undefined) return openDirectoryLog({ ...store, logId });
+  for (const suffix of ["-wal", "-shm"]) await rm(`${path}${suffix}`, { force: true });
+  await snapshots.fetch(snapshot, path);
+  logger.info("the database is made from a snapshot", { bytes: snapshot.bytes });
+  const [refilled, found] = await openRelated(options);
+  if (found === "of the stream") return refilled;
+  await refilled.close();
+  const said = `The snapshot as of message ${snapshot.place.sequence} has more than the stream, which was set back to an older state`;
+  throw new MeridianError("STORE_CORRUPT", said);
+}
+
+async function openRelated(options: StateOptions): Promise<[SqliteDirectoryLog, Relation]> {
+  const { store, logId } = options;
+  const state = await openDirectoryLog({ ...store, logId });
+  try {
+    return [state, await relationOf(state, options)];
+  } catch (failure) {
+    await state.close();
+    throw failure;
+  }
+}
+
+async function relationOf(
+  state: SqliteDirectoryLog,
+  { stream, store, logId }: StateOptions,
+): Promise<Relation> {
+  const { place, committedThrough } = state;
+  if (place === undefined) {
+    if (committedThrough === 0 && state.members.length === 0) {
+      return state.logId === logId ? "empty" : "of another";
+    }
+    const said = `${store.path} has a log that is in no stream. Expected an empty folder: the regions fill the log again`;
+    throw new MeridianError("INVALID_CONFIG", said);
+  }
+  if (state.logId !== logId) return "of another";
+  for (let restMs = BEHIND_MS; restMs > 0; restMs -= STEP_MS) {
+    const { first, last } = await stream.bounds();
+    if (first > place.sequence) return "too old";
+    if (last >= place.sequence) break;
+    await delay(store.clock, STEP_MS);
+  }
+  return (await stream.get(place.sequence))?.id === place.id ? "of the stream" : "of another";
+}
+
+/** The newest snapshot, if it belongs to the stream. */
+async function usableSnapshot(options: StateOptions): Promise<KeptSnapshot | undefined> {
+  const { stream, snapshots, logId } = options;
+  const snapshot = await snapshots.newest();
+  if (snapshot === undefined) return undefined;
+  return (await isOfStream(snapshot, stream, logId)) ? snapshot : undefined;
+}
+
+function missing(first: number): MeridianError {
+  const said = `The stream begins with message ${first}, and no snapshot has what was before. Delete the streams of this cluster, and the regions fill new ones`;
+  return new MeridianError("STORE_CORRUPT", said);
+}
+
+/** Keeps a database under another name, in the place of the one that was set aside before. */
+async function setAside(path: string): Promise<void> {
+  for (const suffix of ["", "-wal", "-shm"]) {
+    await rename(`${path}${suffix}`, `${path}.set-aside${suffix}`).catch((cause: unknown) => {
+      if ((cause as NodeJS.ErrnoException).code !== "ENOENT") throw cause;
+    });
+  }
+}

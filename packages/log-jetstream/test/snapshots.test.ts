@@ -1,0 +1,146 @@
+/** Snapshots of a log, and its stream trimmed behind them. */
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+
+import { describe, expect, it } from "vitest";
+
+import type { StreamLog } from "../src/stream-log.ts";
+import { append, entry, folder, open, promised, serverOf, told } from "./memory-logs.ts";
+
+const SMALL = { snapshotBytes: 2_000 };
+
+/** Appends entries until the stream has been trimmed once more. */
+async function appendUntilTrimmed(log: StreamLog, stream: string): Promise<void> {
+  const { first } = serverOf(stream);
+  while (serverOf(stream).first === first) {
+    const { committedThrough: after } = log;
+    await append(log, after, [entry(`key/${after % 7}`, after + 1, 200)]);
+  }
+}
+
+describe("a stream that was trimmed behind a snapshot", () => {
+  it("gives an empty disk the same log, from the snapshot and the rest of the stream", async () => {
+    const first = await open("kept", "kept-1", SMALL);
+    await promised((done) => first.admit(9_000, done));
+    await appendUntilTrimmed(first, "kept");
+    await append(first, first.committedThrough, [entry("last", first.committedThrough + 1)]);
+    const before = await told(first);
+    await first.close();
+    const second = await open("kept", "kept-2");
+    expect(await told(second)).toEqual(before);
+    expect(second.epochs.slice(0, -1)).toEqual(first.epochs);
+    await second.close();
+  });
+
+  it("has one snapshot, and goes on being trimmed as it grows", async () => {
+    const log = await open("grown", "grown", SMALL);
+    for (let each = 0; each < 3; each += 1) await appendUntilTrimmed(log, "grown");
+    await log.close();
+    const { first, messages } = serverOf("grown-snapshots");
+    const wholes = messages.slice(first - 1).filter(({ subject }) => subject === "epoch");
+    // The older snapshots go after the log is trimmed, so the last may still be on its way.
+    expect(wholes.length).toBeLessThanOrEqual(2);
+    expect(readdirSync(join(folder, "grown"))).not.toContain("directory.db-snapshot");
+    const again = await open("grown", "grown");
+    expect(again.committedThrough).toBe(log.committedThrough);
+    await again.close();
+  });
+
+  it("fills a directory again that was away meanwhile, and whose database is set aside", async () => {
+    const away = await open("away", "away-1");
+    await append(away, 0, [entry("a", 1)]);
+    await away.close();
+    const other = await open("away", "away-2", SMALL);
+    await promised((done) => other.admit(9_000, done));
+    await appendUntilTrimmed(other, "away");
+    const before = await told(other);
+    await other.close();
+    const back = await open("away", "away-1");
+    expect(await told(back)).toEqual(before);
+    expect(readdirSync(join(folder, "away-1"))).toContain("directory.db.set-aside");
+    await back.close();
+  });
+
+  it("does not make a standby, whose database is a copy of the writer's, take over from it", async () => {
+    const lost: string[] = [];
+    const options = { ...SMALL, onLost: () => void lost.push("first") };
+    const first = await open("standing", "standing-1", options);
+    await appendUntilTrimmed(first, "standing");
+    const { asked } = serverOf("standing");
+    const opening = open("standing", "standing-2", { silenceMs: 100 });
+    await expect.poll(() => serverOf("standing").asked).toBeGreaterThan(asked);
+    expect([lost, existsSync(join(folder, "standing-2", "directory.db"))]).toEqual([[], true]);
+    await append(first, first.committedThrough, [entry("b", first.committedThrough + 1)]);
+    await first.close();
+    const second = await opening;
+    expect(second.committedThrough).toBe(first.committedThrough);
+    await second.close();
+  });
+});
+
+describe("a directory that dies", () => {
+  const cases = (["snapshots", "log"] as const).flatMap((stream) =>
+    (["publish log", "publish epoch", "trim"] as const).flatMap((call) =>
+      [false, true].map((isDone) => ({ stream, call, isDone })),
+    ),
+  );
+  // Records are in the log's stream whether a snapshot is kept or not.
+  const steps = cases.filter(
+    ({ stream, call }) => stream === "snapshots" || call !== "publish log",
+  );
+
+  it.each(steps)(
+    "at `$call` in the stream of the $stream (done: $isDone) loses nothing, on its disk or on an empty one",
+    async ({ stream, call, isDone }) => {
+      const name = `dies-${stream}-${call.replace(" ", "-")}-${isDone}`;
+      const [server, other] = [serverOf(name), serverOf(`${name}-snapshots`)];
+      const first = await open(name, `${name}-1`, SMALL);
+      const isBroken = new Promise<boolean>((resolve) => {
+        const onBroken = (): void => resolve(true);
+        (stream === "log" ? server : other).breaksAt = { call, isDone, onBroken };
+      });
+      let acknowledged = 0;
+      for (let isOver = false; !isOver;) {
+        const next = [entry(`key/${acknowledged % 7}`, acknowledged + 1, 200)];
+        const stored = append(first, acknowledged, next).then(() => {
+          acknowledged += 1;
+          return false;
+        });
+        isOver = await Promise.race([isBroken, stored]);
+      }
+      await first.abort();
+      [server.isDown, other.isDown, server.writers] = [false, false, 0];
+      for (const database of [`${name}-1`, `${name}-2`]) {
+        const again = await open(name, database, SMALL);
+        expect(again.committedThrough).toBeGreaterThanOrEqual(acknowledged);
+        await appendUntilTrimmed(again, name);
+        acknowledged = again.committedThrough;
+        await again.close();
+      }
+    },
+  );
+});
+
+describe("a snapshot that is not as it was kept", () => {
+  it("is refused, and the folder is left empty", async () => {
+    const first = await open("damaged", "damaged-1", SMALL);
+    await appendUntilTrimmed(first, "damaged");
+    await first.close();
+    for (const { subject, data } of serverOf("damaged-snapshots").messages) {
+      if (subject === "log") data[0] = 1 + (data[0] ?? 0);
+    }
+    await expect(open("damaged", "damaged-2")).rejects.toThrow("Expected a snapshot of");
+    await expect(open("damaged", "damaged-2")).rejects.toThrow("Expected a snapshot of");
+  });
+
+  it("that is missing makes a trimmed stream refuse an empty disk, in words", async () => {
+    const first = await open("without", "without-1", SMALL);
+    await appendUntilTrimmed(first, "without");
+    await first.close();
+    serverOf("without-snapshots").cut(0);
+    await expect(open("without", "without-2")).rejects.toThrow("no snapshot has what was before");
+    const again = await open("without", "without-1");
+    expect(again.committedThrough).toBe(first.committedThrough);
+    await again.close();
+  });
+});
