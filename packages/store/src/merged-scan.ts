@@ -61,7 +61,10 @@ export function scanSummaryPage(
   const found = mergeByKey(stored, overlaid, overlay, convert).filter(
     ({ key }) => next === null || compareKeys(key, next) <= 0,
   );
-  return { summaries: countingSummaries(found), next };
+  if (found.length <= limit) return { summaries: countingSummaries(found), next };
+  // Fewer stored keys than asked for, and as many overlaid ones, are more together.
+  const page = found.slice(0, limit);
+  return { summaries: countingSummaries(page), next: page.at(-1)?.key ?? null };
 }
 
 /** The first `limit` summaries after `after` of what is read in pages. */
