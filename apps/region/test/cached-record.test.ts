@@ -53,7 +53,7 @@ it.each([VALUE_MAX, 0])("what is held is the entry, where up to %i bytes are pac
 
 const small: Entry = {
   key: "k",
-  value: Buffer.from("v"),
+  value: new TextEncoder().encode("v"),
   contentType: "text/plain",
   stamp: { time: 258_696_806_400_001, origin: 77 },
   expiresAtMs: 0,
@@ -83,4 +83,16 @@ it("entries of content types beyond the first thousand are held as they are", ()
   expect(kinds.filter((held) => typeof held === "string")).toHaveLength(1_024);
   expect(packer.recordOf("k", kinds[3] ?? small).contentType).toBe("text/3");
   expect(packer.recordOf("k", kinds[1_400] ?? small).contentType).toBe("text/1400");
+});
+
+it("a value that is not packed and shares its array with others is copied out of it", () => {
+  const { buffer } = new Uint8Array(16_384).fill(7);
+  const valueOf = (bytes: number): Uint8Array => {
+    const packer = new EntryPacker(0);
+    const held = packer.hold({ ...small, value: new Uint8Array(buffer, 100, bytes) });
+    return packer.recordOf("k", held).entry().value;
+  };
+  expect(valueOf(9)).toEqual(new Uint8Array(9).fill(7));
+  expect(valueOf(9).buffer.byteLength).toBe(9);
+  expect(valueOf(9_000).buffer).toBe(buffer);
 });

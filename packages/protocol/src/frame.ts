@@ -35,6 +35,7 @@ import {
 import { isStamp, STAMP_TIME_MAX } from "./stamp.ts";
 import { decodeUtf8 } from "./text.ts";
 import { utf8Length } from "./validate.ts";
+import { ValueCopies } from "./value-copies.ts";
 
 /** The bytes of a frame before its entries. */
 export const FRAME_HEADER_BYTES = 64;
@@ -256,11 +257,16 @@ export function lowestTimeOf(entries: readonly Entry[]): number {
   return lowest;
 }
 
-/** Decodes `count` entries. Each value is copied, so that it does not keep `bytes` in memory. Throws `MALFORMED_MESSAGE`. */
+/**
+ * Decodes `count` entries. Their values are copies, so that they do not keep `bytes` in memory; small values that lie together share a copy of at most
+ * 16 KiB. Throws `MALFORMED_MESSAGE`.
+ */
 export function decodeBlock(bytes: Uint8Array, count: number): Entry[] {
   // `slice` of a Node.js Buffer copies nothing, and each value would keep the whole message in memory.
   const block = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const view = viewOf(block);
+  const values = new ValueCopies(block);
+  const typeOf = typeReader(block);
   const entries: Entry[] = [];
   let offset = 0;
   for (let index = 0; index < count; index += 1) {
@@ -276,9 +282,9 @@ export function decodeBlock(bytes: Uint8Array, count: number): Entry[] {
     const end = endOfEntry(view, valueEnd, flags);
     if (end > block.byteLength) throw cutShort(count, index);
     const entry: Entry = {
-      key: readText(block, keyAt, typeAt),
-      value: valueBytes === 0 ? NO_BYTES : block.slice(valueAt, valueEnd),
-      contentType: readText(block, typeAt, valueAt),
+      key: checkedText(block, keyAt, typeAt),
+      value: values.take(valueAt, valueEnd),
+      contentType: typeOf(typeAt, valueAt),
       stamp: { time: view.getFloat64(offset, true), origin: view.getFloat64(offset + 8, true) },
       expiresAtMs: view.getFloat64(offset + 16, true),
       deleted: (flags & DELETED) !== 0,
@@ -430,17 +436,18 @@ function writeText(block: Uint8Array, offset: number, text: string): number {
   return offset + text.length;
 }
 
-function readText(block: Uint8Array, start: number, end: number): string {
-  if (end - start <= 64) {
-    let text = "";
-    for (let offset = start; offset < end; offset += 1) {
-      const byte = block[offset] ?? 0;
-      if (byte > 0x7f) return checkedText(block, start, end);
-      text += String.fromCharCode(byte);
+/** Returns a function that decodes the content types of a block. Consecutive ones that are equal, as nearly all are, are decoded once. */
+function typeReader(block: Uint8Array): (start: number, end: number) => string {
+  let [from, length, text] = [0, 0, ""];
+  return (start, end) => {
+    let same = end - start === length ? 0 : -1;
+    while (same >= 0 && same < length) {
+      same = block[from + same] === block[start + same] ? same + 1 : -1;
     }
+    if (same < 0) [length, text] = [end - start, checkedText(block, start, end)];
+    from = start;
     return text;
-  }
-  return checkedText(block, start, end);
+  };
 }
 
 function checkedText(block: Uint8Array, start: number, end: number): string {

@@ -169,13 +169,39 @@ describe("a frame in memory", () => {
     }
   });
 
-  it("that came as a Node.js Buffer gives values of their own, which pin nothing", () => {
+  it("that came as a Node.js Buffer gives copies of its values", () => {
     const frame = Buffer.from(frameOf(TYPICAL));
     const [first] = receive(frame);
     expect(first?.value.constructor).toBe(Uint8Array);
-    expect(first?.value.buffer.byteLength).toBe(3);
+    expect(first?.value.buffer).not.toBe(frame.buffer);
     frame.fill(0);
     expect(first?.value).toEqual(new TextEncoder().encode("Ada"));
+  });
+
+  it("gives small values that share copies of at most 16 KiB, and large ones a copy each", () => {
+    const entryOf = (index: number, bytes: number): Entry => ({
+      ...tombstone(`k${index}`, { time: 1, origin: 1 }),
+      deleted: false,
+      value: new Uint8Array(bytes).fill(index),
+      contentType: index % 3 === 0 ? "text/plain" : "text/html",
+    });
+    const list = Array.from({ length: 300 }, (_, index) => entryOf(index, 100));
+    const values = receive(frameOf(list)).map(({ value }) => value);
+    expect(values).toEqual(list.map(({ value }) => value));
+    const copies = new Set(values.map(({ buffer }) => buffer));
+    expect(copies.size).toBeLessThan(5);
+    for (const { byteLength } of copies) expect(byteLength).toBeLessThanOrEqual(16 * 1024);
+    const mixed = [4_096, 0, 4_097, 100_000, 1].map((bytes, index) => entryOf(index, bytes));
+    const received = receive(frameOf(mixed));
+    expect(received).toEqual(mixed);
+    expect(received.map(({ value }) => value.buffer.byteLength > 16 * 1024)).toEqual([
+      false,
+      false,
+      false,
+      true,
+      false,
+    ]);
+    expect(received[2]?.value.buffer.byteLength).toBe(4_097);
   });
 
   it("keeps a byte order mark, which is part of the key", () => {

@@ -51,11 +51,16 @@ export class EntryPacker {
 
   /** The form of a live entry in which memory holds it. */
   hold(entry: Entry): Held {
+    return this.#pack(entry) ?? withOwnValue(entry);
+  }
+
+  /** The text of an entry that fits in one. */
+  #pack(entry: Entry): string | undefined {
     const { value, expiresAtMs, stamp, attributes } = entry;
-    if (this.#valueBytesMax === 0 || value.byteLength > this.#valueBytesMax) return entry;
-    if (attributes !== undefined || expiresAtMs >= UINT48_END) return entry;
+    if (this.#valueBytesMax === 0 || value.byteLength > this.#valueBytesMax) return undefined;
+    if (attributes !== undefined || expiresAtMs >= UINT48_END) return undefined;
     const type = this.#numberOf(entry.contentType);
-    if (type === undefined) return entry;
+    if (type === undefined) return undefined;
     const scratch = this.#scratch;
     scratch.writeUIntBE(expiresAtMs, 0, 6);
     scratch.writeUInt8(Math.floor(stamp.time / UINT48_END), TIME);
@@ -80,6 +85,13 @@ export class EntryPacker {
     this.#numbers.set(type, this.#types.length);
     return this.#types.push(type) - 1;
   }
+}
+
+/** The entry, whose value does not keep in memory much more than its own bytes: values that came together may share an array. */
+function withOwnValue(entry: Entry): Entry {
+  const { value } = entry;
+  if (value.buffer.byteLength <= 2 * value.byteLength) return entry;
+  return { ...entry, value: Uint8Array.from(value) };
 }
 
 /** What memory has of a key. */
