@@ -6,7 +6,7 @@
 const PARTS = 64;
 
 /** A map by key. Its order is none. */
-export class KeyMap<Value> {
+export class KeyMap<Value extends object> {
   readonly #parts: readonly Map<string, Value>[] = Array.from({ length: PARTS }, () => new Map());
   #size = 0;
 
@@ -18,29 +18,23 @@ export class KeyMap<Value> {
     return this.#partOf(key).get(key);
   }
 
-  has(key: string): boolean {
-    return this.#partOf(key).has(key);
-  }
-
-  set(key: string, value: Value): void {
+  /** The value of a key; if it has none, that of `make`, which it has from then on. */
+  obtain(key: string, make: (key: string) => Value): Value {
     const part = this.#partOf(key);
-    const before = part.size;
+    const known = part.get(key);
+    if (known !== undefined) return known;
+    const value = make(key);
     part.set(key, value);
-    this.#size += part.size - before;
+    this.#size += 1;
+    return value;
   }
 
   delete(key: string): void {
     if (this.#partOf(key).delete(key)) this.#size -= 1;
   }
 
-  clear(): void {
-    if (this.#size === 0) return;
-    for (const part of this.#parts) part.clear();
-    this.#size = 0;
-  }
-
-  *keys(): Generator<string, void, undefined> {
-    for (const part of this.#parts) yield* part.keys();
+  *values(): Generator<Value, void, undefined> {
+    for (const part of this.#parts) yield* part.values();
   }
 
   #partOf(key: string): Map<string, Value> {

@@ -47,6 +47,20 @@ it("leaves a newer entry that is not durable yet in place when an older one beco
   expect(overlay.find("a")?.entry).toEqual(entry("a", 1));
 });
 
+it("shows an older entry that becomes durable after the newer one was folded, until it is folded, too", () => {
+  const overlay = new Overlay(() => undefined);
+  overlay.append(1, [entry("a", 5)]);
+  overlay.append(2, [entry("a", 3), entry("a", 4)]);
+  overlay.commit(row(1), [entry("a", 5)]);
+  overlay.drop(1);
+  expect(overlay.find("a")).toBeUndefined();
+  overlay.commit(row(2), [entry("a", 3), entry("a", 4)]);
+  expect(overlay.find("a")?.entry).toEqual(entry("a", 4));
+  expect(overlay.keysBetween(null, null, 10)).toEqual(["a"]);
+  overlay.drop(2);
+  expect(overlay.find("a")).toBeUndefined();
+});
+
 it("drops an entry that a read has found older than the table's", () => {
   const overlay = new Overlay(() => stamp(5));
   overlay.commit(row(1), [entry("old", 4), entry("new", 6)]);
