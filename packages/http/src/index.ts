@@ -26,7 +26,7 @@ export { inTurns } from "./in-turns.ts";
 export {
   carrierOfContext,
   carrierOfIncoming,
-  carrierOfPlain,
+  PlainCarrier,
   Exchange,
   refusalOf,
   type AnswerStyle,

@@ -31,6 +31,7 @@ export type {
   Content,
   Receipt,
   UpdateRequest,
+  WriteDone,
   WriteNeeds,
   WriteRequest,
 } from "./node/write-path.ts";

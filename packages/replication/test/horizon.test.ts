@@ -3,6 +3,8 @@ import { burial, BURIAL_ORIGIN, isLive, unixMsOf, stampTimeOf } from "@meridian/
 import { copyLogDisk, emptyLogDisk, emptyReplicaDisk, type LogDisk } from "@meridian/testkit";
 import { expect, it } from "vitest";
 
+import type { Receipt, WriteRequest } from "@meridian/replication";
+
 import { ClusterRig, codeOf, set, textOf, type NodeRig } from "./node-rig.ts";
 import { entryOf } from "./numbered-entries.ts";
 import { ScriptedDirectory } from "./scripted-directory.ts";
@@ -215,6 +217,17 @@ it("an expired entry is forgotten like a delete, whoever was away", async () => 
   expect(quarantineOf(b)).toEqual([]);
 });
 
+const replay = (
+  { replica }: NodeRig,
+  id: number,
+  check?: WriteRequest["check"],
+): Promise<Receipt> =>
+  new Promise((resolve, reject) => {
+    replica.quarantine.replay(id, check, { reportApplied: false }, (failure, receipt) =>
+      receipt === undefined ? reject(failure) : resolve(receipt),
+    );
+  });
+
 it("a quarantined entry is written anew for everyone, or dropped", async () => {
   const rig = new HorizonRig();
   const { a, b } = await forgotten(rig);
@@ -223,19 +236,19 @@ it("a quarantined entry is written anew for everyone, or dropped", async () => {
   const { quarantine } = b.replica;
   const [taken] = quarantine.after(0, 10);
   expect(quarantine.get(taken?.id ?? 0)).toEqual(taken);
-  const refused = quarantine.replay(1, () => {
+  const refused = replay(b, 1, () => {
     throw new Error("not this one");
   });
   await rig.settle();
   await expect(refused).rejects.toThrow("not this one");
   expect(quarantine.size).toBe(1);
-  const replayed = quarantine.replay(1);
+  const replayed = replay(b, 1);
   await rig.settle();
   const { entries } = await replayed;
   expect(entries[0]?.stamp.time).toBeGreaterThan(taken?.entry.stamp.time ?? Infinity);
   expect([a, b].map((node) => valueOf(node, "k"))).toEqual(["old", "old"]);
   expect(quarantine.size).toBe(0);
-  const again = quarantine.replay(1).catch(codeOf);
+  const again = replay(b, 1).catch(codeOf);
   await rig.settle();
   expect(await again).toBe("QUARANTINED_NOT_FOUND");
 });
@@ -250,10 +263,10 @@ it("a quarantined entry keeps its expiry, and is not written once it has expired
   disk.quarantine.set(2, { id: 2, entry, atMs: 1 });
   const node = rig.node("a", { disk });
   await rig.settle();
-  await rig.do(node.replica.quarantine.replay(1));
+  await rig.do(replay(node, 1));
   expect(node.store.get("k")).toMatchObject({ expiresAtMs: endsAtMs, deleted: false });
   await rig.pass(5_000);
-  const late = node.replica.quarantine.replay(2).catch(codeOf);
+  const late = replay(node, 2).catch(codeOf);
   await rig.settle();
   expect(await late).toBe("QUARANTINED_EXPIRED");
   await rig.do(node.replica.quarantine.drop([2, 9]));

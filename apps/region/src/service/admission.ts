@@ -52,13 +52,16 @@ export class RequestAdmission {
   }
 
   /**
-   * Lets a request in, once this node has reached its session's position. Throws `NODE_SYNCING` and
-   * `NODE_DRAINING` with the nodes to ask instead, and `POSITION_NOT_REACHED`.
+   * Lets a request in: at once, or when the promise resolves, once this node has reached its session's position. Throws `NODE_SYNCING` and
+   * `NODE_DRAINING` with the nodes to ask instead; rejects with `POSITION_NOT_REACHED`.
    */
-  async admit(session: SessionNeeds): Promise<void> {
-    this.checkServing(session.stale);
-    const { position, waitMs } = session;
-    if (position === undefined || (await this.#options.replica.reach(position, waitMs))) return;
+  admit({ position, waitMs, stale }: SessionNeeds): Promise<void> | undefined {
+    this.checkServing(stale);
+    return position === undefined ? undefined : this.#reach(position, waitMs);
+  }
+
+  async #reach(position: Position, waitMs: number): Promise<void> {
+    if (await this.#options.replica.reach(position, waitMs)) return;
     throw new MeridianError(
       "POSITION_NOT_REACHED",
       `Expected to reach position \`${formatPosition(position)}\` within ${waitMs} ms, got to \`${this.positionToken()}\``,

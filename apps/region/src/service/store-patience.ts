@@ -4,7 +4,7 @@ import { Deadlines, type Clock } from "@meridian/runtime";
 /** How long a write waits for the disk, in milliseconds: longer than the store itself waits for whoever else holds the database. */
 const PATIENCE_MS = 10_000;
 
-/** Waits for writes to become durable, for a bounded time: a disk may hang for ever. */
+/** Bounds how long writes wait to become durable: a disk may hang for ever. */
 export class StorePatience {
   readonly #deadlines: Deadlines;
 
@@ -13,14 +13,11 @@ export class StorePatience {
   }
 
   /**
-   * Settles as `write` does, or rejects with `OVERLOADED` once patience is over. The write goes on: its outcome is then
+   * Calls `onOver` with `OVERLOADED` once patience is over, unless the function that is returned is called before. The write goes on: its outcome is then
    * unknown, and `details.mayHaveBeenApplied` says so.
    */
-  wait<T>(write: Promise<T>): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const cancel = this.#deadlines.after(PATIENCE_MS, () => reject(outOfPatience()));
-      void write.then(resolve, reject).finally(cancel);
-    });
+  begin(onOver: (failure: MeridianError) => void): () => void {
+    return this.#deadlines.after(PATIENCE_MS, () => onOver(outOfPatience()));
   }
 }
 

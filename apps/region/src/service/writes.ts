@@ -18,6 +18,7 @@ import type {
   Quarantine,
   Receipt,
   Replica,
+  WriteDone,
   WriteNeeds,
   WriteRequest,
 } from "@meridian/replication";
@@ -235,8 +236,8 @@ export class Writes {
     };
     const held = this.quarantine.get(id)?.entry;
     const writes = held === undefined ? [] : [held];
-    return this.#write(writes, bytesOf(writes), ack, () =>
-      this.quarantine.replay(id, check, needsOf(ack)),
+    return this.#write(writes, bytesOf(writes), ack, (done) =>
+      this.quarantine.replay(id, check, needsOf(ack), done),
     );
   }
 
@@ -290,7 +291,7 @@ export class Writes {
   #writeAll(writes: readonly BatchWrite[], bytes: number, ack: AckRequest): Promise<WriteResult> {
     const { replica } = this.#options;
     const inTime = this.#inTime(writes, ack.deadlineMs);
-    return this.#write(writes, bytes, ack, () => replica.write(inTime, needsOf(ack)));
+    return this.#write(writes, bytes, ack, (done) => replica.commit(inTime, needsOf(ack), done));
   }
 
   /** The same writes, all of which are refused if they get their stamps too late: they get them together, so the first one looks. */
@@ -312,17 +313,32 @@ export class Writes {
   }
 
   /** Writes `bytes` bytes of these keys, and waits until the write has reached the level that was asked for. */
-  async #write(
+  #write(
     keys: readonly { readonly key: string }[],
     bytes: number,
     ack: AckRequest,
-    write: () => Promise<Receipt>,
+    write: (done: WriteDone) => void,
+  ): Promise<WriteResult> {
+    if (ack.level !== "local") return this.#writeWidely(keys, bytes, ack, write);
+    return this.#commit(keys, bytes, write).then(this.#localResultOf);
+  }
+
+  readonly #localResultOf = (receipt: Receipt): WriteResult => ({
+    entries: receipt.entries,
+    acknowledged: this.#options.replica.acknowledgements.local(receipt.outboxPosition),
+  });
+
+  async #writeWidely(
+    keys: readonly { readonly key: string }[],
+    bytes: number,
+    ack: AckRequest,
+    write: (done: WriteDone) => void,
   ): Promise<WriteResult> {
     const { gate, replica } = this.#options;
     gate.check();
     const giveBack = this.#reserve(ack.level, bytes);
     try {
-      const receipt = await this.#patience.wait(this.#commit(keys, bytes, write));
+      const receipt = await this.#commit(keys, bytes, write);
       const acknowledged = await replica.acknowledgement(receipt, ack.level, ack.timeoutMs);
       if (acknowledged.reached) return { entries: receipt.entries, acknowledged };
       throw new MeridianError(
@@ -337,8 +353,7 @@ export class Writes {
 
   /** Takes the budget of a write that waits for a higher acknowledgement level, and returns the function that gives it back. Throws `OVERLOADED`. */
   #reserve(level: AckLevel, bytes: number): () => void {
-    if (level === "local") return () => {};
-    const giveBack = this.#options.replica.reserveAcknowledgement();
+    const giveBack = this.#options.replica.acknowledgements.reserve();
     try {
       this.#acknowledging.take(bytes);
     } catch (cause) {
@@ -351,27 +366,31 @@ export class Writes {
     };
   }
 
-  async #commit(
+  #commit(
     keys: readonly { readonly key: string }[],
     bytes: number,
-    write: () => Promise<Receipt>,
+    write: (done: WriteDone) => void,
   ): Promise<Receipt> {
-    const { memory, clock } = this.#options;
-    this.#checkBacklog(bytes);
-    const beganAtMs = clock.elapsedMs();
-    for (const { key } of keys) memory.announce(key);
-    const bytesThen = this.#queue.enter(bytes);
-    try {
-      const receipt = await write();
-      const tookMs = clock.elapsedMs() - beganAtMs;
-      this.#queue.observe(bytesThen, tookMs);
-      this.#count.add(receipt.entries.length);
-      this.#seconds.observe(tookMs / 1_000);
-      return receipt;
-    } finally {
-      this.#queue.leave(bytes);
-      for (const { key } of keys) memory.land(key);
-    }
+    return new Promise((resolve, reject) => {
+      const { memory, clock, gate } = this.#options;
+      gate.check();
+      this.#checkBacklog(bytes);
+      const beganAtMs = clock.elapsedMs();
+      for (const { key } of keys) memory.announce(key);
+      const bytesThen = this.#queue.enter(bytes);
+      const endPatience = this.#patience.begin(reject);
+      write((failure, receipt) => {
+        endPatience();
+        this.#queue.leave(bytes);
+        for (const { key } of keys) memory.land(key);
+        if (receipt === undefined) return reject(failure);
+        const tookMs = clock.elapsedMs() - beganAtMs;
+        this.#queue.observe(bytesThen, tookMs);
+        this.#count.add(receipt.entries.length);
+        this.#seconds.observe(tookMs / 1_000);
+        resolve(receipt);
+      });
+    });
   }
 
   #backlogBytes(): number {

@@ -2,9 +2,12 @@ import { MeridianError, type AckLevel, type Acknowledgement } from "@meridian/pr
 
 import type { NodeContext } from "./node-context.ts";
 
+/** A level that is not reached by what this node has done. */
+type WaitedLevel = Exclude<AckLevel, "local">;
+
 interface Waiter {
   readonly position: number;
-  readonly level: AckLevel;
+  readonly level: WaitedLevel;
   nodes: readonly string[];
   ready: readonly string[];
   /** Whether the directory has said anything of this position's appliers. */
@@ -57,8 +60,8 @@ export class Acknowledgements {
   /** Resolves once the level is reached, or after `timeoutMs` with what is known then. Rejects with `OVERLOADED` if no place is left. */
   wait(position: number, level: AckLevel, timeoutMs: number): Promise<Acknowledgement> {
     const { node, deadlines, limits } = this.#context;
-    if (level !== "local" && this.#waiters.size >= limits.waitersMax)
-      return Promise.reject(this.#overloaded());
+    if (level === "local") return Promise.resolve(this.local(position));
+    if (this.#waiters.size >= limits.waitersMax) return Promise.reject(this.#overloaded());
     return new Promise((resolve) => {
       const cancel = deadlines.after(timeoutMs, () => waiter.finish(false));
       const waiter: Waiter = {
@@ -84,6 +87,13 @@ export class Acknowledgements {
       for (const report of this.#reports) this.#hear(waiter, report);
       this.#check(waiter);
     });
+  }
+
+  /** What is known now of a write that has reached the level `local`. */
+  local(position: number): Acknowledgement {
+    const { id } = this.#context.node;
+    const directory = position <= this.#directoryThrough;
+    return { level: "local", reached: true, local: true, directory, nodes: [id], ready: [id] };
   }
 
   /**
@@ -133,7 +143,6 @@ export class Acknowledgements {
   }
 
   #isReached({ position, level, nodes, ready, heard }: Waiter): boolean {
-    if (level === "local") return true;
     const isOrdered = position <= this.#directoryThrough;
     if (level === "directory") return isOrdered;
     // A write that every node has applied, and no directory has committed, is lost if all nodes lose their data.

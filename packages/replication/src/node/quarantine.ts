@@ -1,7 +1,7 @@
 import type { Entry, QuarantinedEntry } from "@meridian/protocol";
 
 import type { NodeContext } from "./node-context.ts";
-import type { Receipt, WritePath, WriteRequest, WriteNeeds } from "./write-path.ts";
+import type { WriteDone, WritePath, WriteRequest, WriteNeeds } from "./write-path.ts";
 
 /** The entries that this node held live and that the cluster deleted while the node was away. They are kept until an operator restores or drops them. */
 export class Quarantine {
@@ -38,19 +38,11 @@ export class Quarantine {
 
   /**
    * Writes an entry as if it was written now, with the expiry that it had, and takes it out of the quarantine. The write replaces
-   * what the key has, unless `check` throws. Rejects like a write, and with `QUARANTINED_NOT_FOUND` or
+   * what the key has, unless `check` throws. Fails like a write, and with `QUARANTINED_NOT_FOUND` or
    * `QUARANTINED_EXPIRED`.
    */
-  replay(
-    id: number,
-    check?: WriteRequest["check"],
-    needs: WriteNeeds = { reportApplied: false },
-  ): Promise<Receipt> {
-    return new Promise((resolve, reject) => {
-      this.#writes.replay(id, check, needs, (failure, receipt) =>
-        receipt === undefined ? reject(failure) : resolve(receipt),
-      );
-    });
+  replay(id: number, check: WriteRequest["check"], needs: WriteNeeds, done: WriteDone): void {
+    this.#writes.replay(id, check, needs, done);
   }
 
   /** Drops entries for good. Resolves once that is durable. Ignores unknown ids. */

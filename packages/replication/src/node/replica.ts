@@ -46,7 +46,15 @@ import { Restamper } from "./restamper.ts";
 import { ServingState } from "./serving-state.ts";
 import { Settlement } from "./settlement.ts";
 import { Submitter } from "./submitter.ts";
-import { WritePath, type BatchWrite, type Receipt, type WriteNeeds } from "./write-path.ts";
+import {
+  WritePath,
+  type BatchWrite,
+  type Receipt,
+  type WriteDone,
+  type WriteNeeds,
+} from "./write-path.ts";
+
+const UNREPORTED: WriteNeeds = { reportApplied: false };
 
 /** The replication of one node without sockets and disk: `dial` makes its links, and its store is a port. */
 export class Replica {
@@ -66,7 +74,8 @@ export class Replica {
   readonly #disk: DiskWatch;
   readonly #pulse: Pulse;
   readonly #positions: Positions;
-  readonly #acknowledgements: Acknowledgements;
+  /** How widely writes are known. */
+  readonly acknowledgements: Acknowledgements;
   /** The entries that the cluster has deleted while this node was away. */
   readonly quarantine: Quarantine;
   readonly #state = new ServingState();
@@ -113,9 +122,9 @@ export class Replica {
     const { reconciliation } = this.#settlement;
     this.#pulse = new Pulse(context, { ...parts, reconciliation, disk: this.#disk });
     this.#positions = new Positions(context, parts);
-    this.#acknowledgements = new Acknowledgements(context);
+    this.acknowledgements = new Acknowledgements(context);
     events.connect(this.#handlers());
-    const [acknowledgements, positions] = [this.#acknowledgements, this.#positions];
+    const [acknowledgements, positions] = [this.acknowledgements, this.#positions];
     const waited = { acknowledgements, positions };
     const { submitter } = parts;
     const bounded = { limits, ...waited, submitter, store, time: context.time };
@@ -175,7 +184,7 @@ export class Replica {
     });
     this.#pulse.save();
     this.#positions.close();
-    this.#acknowledgements.close();
+    this.acknowledgements.close();
     this.#choice.stop();
     this.#link.stop();
     this.#context.deadlines.clear();
@@ -189,28 +198,22 @@ export class Replica {
   /**
    * Writes a batch as one. Resolves once it is durable here; rejects with what a check threw or why the store could not.
    */
-  write(
-    requests: readonly BatchWrite[],
-    needs: WriteNeeds = { reportApplied: false },
-  ): Promise<Receipt> {
+  write(requests: readonly BatchWrite[], needs: WriteNeeds = UNREPORTED): Promise<Receipt> {
     return new Promise((resolve, reject) => {
-      this.#writes.write(requests, needs, (failure, receipt) =>
+      this.commit(requests, needs, (failure, receipt) =>
         receipt === undefined ? reject(failure) : resolve(receipt),
       );
     });
   }
 
-  /**
-   * Keeps a place for a write whose acknowledgement is going to be waited for, and returns what gives it back. Throws `OVERLOADED` if too many
-   * wait already, while nothing has been written.
-   */
-  reserveAcknowledgement(): () => void {
-    return this.#acknowledgements.reserve();
+  /** As `write`, but calls back. */
+  commit(requests: readonly BatchWrite[], needs: WriteNeeds, done: WriteDone): void {
+    this.#writes.write(requests, needs, done);
   }
 
   /** Resolves once a write is as widely known as asked, or after `timeoutMs` with what is known then. */
   acknowledgement(receipt: Receipt, level: AckLevel, timeoutMs: number): Promise<Acknowledgement> {
-    return this.#acknowledgements.wait(receipt.outboxPosition, level, timeoutMs);
+    return this.acknowledgements.wait(receipt.outboxPosition, level, timeoutMs);
   }
 
   /** How often the disk has refused entries that clients may have seen: to be given to `position`. */
@@ -287,11 +290,11 @@ export class Replica {
       renewed: () => reconciliation.proceed(),
       lacked: () => {
         this.#submitter.lack();
-        this.#acknowledgements.onLack(this.#submitter.acknowledgedThrough);
+        this.acknowledgements.onLack(this.#submitter.acknowledgedThrough);
       },
       completed: (position) => {
         this.#submitter.complete(position);
-        this.#acknowledgements.onSentAgain(position);
+        this.acknowledgements.onSentAgain(position);
       },
       reconciled: () => this.#onReconciled(),
       refused: () => this.#onRefused(),
@@ -337,7 +340,7 @@ export class Replica {
     this.#positions.acknowledge(acknowledgedThrough, welcome.committedThrough);
     this.#positions.check();
     this.#committed.reach(acknowledgedThrough);
-    this.#acknowledgements.onDirectory(acknowledgedThrough);
+    this.acknowledgements.onDirectory(acknowledgedThrough);
   }
 
   /** Gives the database a new identity: it is an older copy of a database that went on. */
@@ -408,7 +411,7 @@ export class Replica {
       case "refuse":
         return this.#restamper.refuse(message.position, message.timeMax);
       case "applied-by":
-        return this.#acknowledgements.onApplied(message.position, message.nodes, message.ready);
+        return this.acknowledgements.onApplied(message.position, message.nodes, message.ready);
       case "located":
         return this.#positions.onLocated(message);
       case "members":
@@ -440,7 +443,7 @@ export class Replica {
     this.#progress.outboxMoved();
     const keys = this.#submitter.acknowledge(position);
     this.#home.onAcknowledged(position, committedThrough, keys);
-    this.#acknowledgements.onDirectory(position);
+    this.acknowledgements.onDirectory(position);
     this.#committed.reach(position);
   }
 

@@ -17,9 +17,9 @@ export function nodeHeaders(
   error: MeridianError | undefined,
   losses?: number,
 ): HeaderList {
-  const miss = error?.code === "KEY_NOT_FOUND" ? ["Meridian-Cache", "miss"] : [];
-  const position = ["Meridian-Position", admission.positionToken(losses)];
-  return [...miss, "Meridian-Node", nodeId, ...position];
+  const token = admission.positionToken(losses);
+  const headers = ["Meridian-Node", nodeId, "Meridian-Position", token];
+  return error?.code === "KEY_NOT_FOUND" ? ["Meridian-Cache", "miss", ...headers] : headers;
 }
 
 /** The node's time, from which a client reckons until when its next write may be made. */

@@ -54,8 +54,8 @@ export class RegionExchange extends Exchange {
   }
 
   /** Lets the request in by the rules of `RequestAdmission.admit`; its session is in its headers. */
-  async admit(stale: boolean = false): Promise<void> {
-    await this.service.admission.admit(readSession(this.header, stale));
+  admit(stale: boolean = false): Promise<void> | undefined {
+    return this.service.admission.admit(readSession(this.header, stale));
   }
 
   /** Until when what the request asks for may be done. Throws `DEADLINE_PASSED` if that is over already, and `INVALID_ARGUMENT`. */
@@ -82,8 +82,8 @@ export class RegionExchange extends Exchange {
     return READS.has(this.method) ? headers : [...headers, ...timeHeaders(this.service)];
   }
 
-  /** Reads the body, within what all bodies together may take. Rejects with `VALUE_TOO_LARGE` beyond `bytesMax`. */
-  body(bytesMax: number): Promise<Uint8Array> {
+  /** Reads the body, within what all bodies together may take, unless it is there already. Throws or rejects with `VALUE_TOO_LARGE` beyond `bytesMax`. */
+  body(bytesMax: number): Promise<Uint8Array> | Uint8Array {
     return this.readBody(bytesMax, this.node.bodies);
   }
 }

@@ -4,9 +4,9 @@
  */
 import {
   carrierOfIncoming,
-  carrierOfPlain,
   readListener,
   requestListener,
+  PlainCarrier,
   runRoute,
   writeListener,
   type PlainReader,
@@ -68,7 +68,7 @@ export function regionRequests(options: RegionRequestsOptions): RegionRequests {
     },
   });
   const answer = (write: PlainWrite): Promise<Answer> => {
-    const exchange = new RegionExchange(node, carrierOfPlain(write));
+    const exchange = new RegionExchange(node, new PlainCarrier(write));
     return runRoute(putEntry, exchange, options.logger, {
       get headers() {
         return Object.fromEntries(write.head.headers);
