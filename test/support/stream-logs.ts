@@ -33,7 +33,7 @@ export function logOptions(
     address: servers.url,
     credentials: null,
     replicas: null,
-    tls: {},
+    tls: { caFile: null, certFile: null, keyFile: null },
     cluster,
     store: {
       path,

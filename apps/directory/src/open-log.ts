@@ -2,7 +2,6 @@ import type { DirectoryLog } from "@meridian/ports";
 import type { MeridianError } from "@meridian/protocol";
 import { openDirectoryLog, type SqliteDirectoryLog, type StoreOptions } from "@meridian/store";
 import type { DirectoryFlags } from "@meridian/options";
-import type { Security } from "@meridian/security";
 
 /** An open log, wherever it lies. */
 export interface OpenLog {
@@ -17,9 +16,15 @@ export interface OpenLog {
 /** Where the log lies. */
 export interface LogPlace extends Pick<
   DirectoryFlags,
-  "log" | "logCredentials" | "logReplicas" | "logSnapshotBytes" | "cluster"
+  | "log"
+  | "logCredentials"
+  | "logReplicas"
+  | "logSnapshotBytes"
+  | "cluster"
+  | "tlsCa"
+  | "tlsCert"
+  | "tlsKey"
 > {
-  readonly security: Security;
   readonly store: StoreOptions;
   /** Called once when nothing can be made durable any more. */
   readonly onLost: (failure: MeridianError) => void;
@@ -27,7 +32,7 @@ export interface LogPlace extends Pick<
 
 /** Opens the log. In a stream, this waits while another directory writes it. */
 export async function openLog(place: LogPlace): Promise<OpenLog> {
-  const { log: address, logCredentials, cluster, security, store, onLost } = place;
+  const { log: address, logCredentials, cluster, store, onLost } = place;
   if (address === null) {
     const state = await openDirectoryLog(store);
     return { log: state, state, close: () => state.close() };
@@ -40,7 +45,7 @@ export async function openLog(place: LogPlace): Promise<OpenLog> {
     credentials: logCredentials,
     replicas: place.logReplicas,
     snapshotBytes: place.logSnapshotBytes,
-    tls: security.dialing,
+    tls: { caFile: place.tlsCa, certFile: place.tlsCert, keyFile: place.tlsKey },
     store,
     onLost,
   });

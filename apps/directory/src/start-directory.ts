@@ -149,7 +149,7 @@ export async function startDirectory(given: DirectoryOptions): Promise<RunningDi
       logger.error("the stream of the log is lost", { error: failure.message });
       options.onFatal?.(failure);
     };
-    opened = await openLog({ ...options, security, store, onLost });
+    opened = await openLog({ ...options, store, onLost });
   } catch (failure) {
     await server.close(0);
     throw failure;

@@ -35,8 +35,12 @@ export interface ConnectOptions {
   readonly credentials: string | null;
   /** How many replicas the stream has to have at least; null for those that it has, or those that a new one can have, at most three. */
   readonly replicas: number | null;
-  /** What is shown and trusted with TLS. */
-  readonly tls: { readonly ca?: string; readonly cert?: string; readonly key?: string };
+  /** With TLS: the files with the authorities that are trusted, and with what is shown. Null for the authorities of Node.js, and to show nothing. */
+  readonly tls: {
+    readonly caFile: string | null;
+    readonly certFile: string | null;
+    readonly keyFile: string | null;
+  };
   readonly clock: Clock;
   readonly logger: Logger;
   /** How long servers that are just starting are waited for, in milliseconds. */
@@ -119,7 +123,7 @@ function connectionOptions({
   tls,
 }: ConnectOptions): NodeConnectionOptions {
   const { servers, tls: isTls } = parseAddress(address);
-  const { ca, cert, key } = tls;
+  const { caFile, certFile, keyFile } = tls;
   return {
     servers: [...servers],
     name: `meridian-directory of ${cluster}`,
@@ -132,7 +136,13 @@ function connectionOptions({
     // Credentials are read again for each connection, so those that were refused may be replaced.
     ignoreAuthErrorAbort: true,
     ...(credentials !== null && { authenticator: authenticatorOf(credentials) }),
-    ...(isTls && { tls: { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) } }),
+    // The files, too, are read for each connection.
+    ...(isTls && {
+      tls: {
+        ...(caFile !== null && { caFile }),
+        ...(certFile !== null && keyFile !== null && { certFile, keyFile }),
+      },
+    }),
   };
 }
 

@@ -66,7 +66,10 @@ function readCredentials(path: string): string {
 
 function authenticatorFor(text: string): Authenticator {
   const bytes = new TextEncoder().encode(text);
-  if (text.includes("-----BEGIN NATS USER JWT-----")) return credsAuthenticator(bytes);
+  if (text.includes("-----BEGIN NATS USER JWT-----")) {
+    // The client looks for the line break behind the last line.
+    return credsAuthenticator(new TextEncoder().encode(`${text}\n`));
+  }
   if (/^SU[A-Z2-7]{56}$/.test(text)) return nkeyAuthenticator(bytes);
   const colon = text.indexOf(":");
   if (colon < 0) return tokenAuthenticator(text);
