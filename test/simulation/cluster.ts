@@ -205,6 +205,7 @@ export class SimulatedCluster {
         follow: { random: world.random, peers, limits: { ...FOLLOWER_LIMITS, ...this.nodeLimits } },
       }),
       onFatal: () => this.killDirectory(directory),
+      defer: (callback) => clock.after(0, callback),
     };
     const machine = new Directory(options, this.#rules);
     machine.start();

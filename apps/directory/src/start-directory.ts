@@ -231,13 +231,7 @@ function serve(
   const startedAtMs = clock.nowMs();
   let leaving: MeridianError | undefined;
   const directory = new Directory({
-    cluster,
-    log,
-    clock,
-    logger,
-    metrics,
-    follow: followOptions(options, cuts),
-    limits: { horizonMs: options.horizon },
+    ...machineOptions(options, log, cuts),
     onMembers: () => nodes.changed(),
     onReserved: (entries) => security.revocations.take(entries),
     onFatal: (failure) => {
@@ -286,6 +280,21 @@ function serve(
     await server.close(GRACE_MS);
     await backups.stop();
     await opened.close();
+  };
+}
+
+/** What the directory machine is given, but for whom it tells of what happens. */
+function machineOptions(options: Settled, log: OpenLog["log"], cuts: LinkCuts) {
+  const { cluster, clock, logger, metrics } = options;
+  return {
+    cluster,
+    log,
+    clock,
+    logger,
+    metrics,
+    follow: followOptions(options, cuts),
+    limits: { horizonMs: options.horizon },
+    defer: (callback: () => void) => void setImmediate(callback),
   };
 }
 

@@ -4,7 +4,7 @@ import { expect, it } from "vitest";
 
 import { ClusterRig } from "./node-rig.ts";
 import { entryOf, nameOf } from "./numbered-entries.ts";
-import { DirectoryRig } from "./rig.ts";
+import { DirectoryRig, type TestLink } from "./rig.ts";
 
 /** More than nine pages of 512 keys. */
 const KEYS = 5_000;
@@ -61,4 +61,34 @@ it("goes on answering offers once a link that is full has drained", () => {
     rig.clock.advance(1);
   }
   expect(link.of("wanted").map(({ donated }) => donated)).toEqual(Array(40).fill(1));
+});
+
+it("goes on feeding and answering in the next turn of the event loop, whatever the clock says", () => {
+  const deferred: (() => void)[] = [];
+  const rig = new DirectoryRig({ recentBytesMax: 0 }, { defer: (go) => void deferred.push(go) });
+  const turn = (): void => deferred.splice(0).forEach((go) => go());
+  const sender = rig.join("a", 1);
+  const count = 2_000;
+  for (let position = 1; position <= count; position += 1) {
+    rig.submit(sender, 1, position, [rig.entry(nameOf(position), position, 400)]);
+    if (position % 100 === 0) rig.commit();
+  }
+  const { logId, epoch } = rig.log;
+  const fed = rig.join("b", 2, { cursor: { logId, epoch, sequence: 0 } });
+  rig.commit();
+  const compared = rig.join("c", 3, { cursor: { logId: 8, epoch: 1, sequence: 2 } });
+  compared.say({ type: "reconcile", nowMs: 0 });
+  rig.commit();
+  compared.say({ type: "offer", nowMs: 0, id: 1, from: null, to: null, entries: [] });
+  const got = ({ frames }: TestLink): number =>
+    frames.reduce((sum, { header }) => sum + header.count, 0);
+  const first = [fed, compared].map(got);
+  for (const entries of first) expect(entries).toBeLessThan(count);
+  turn();
+  for (const [index, link] of [fed, compared].entries()) {
+    expect(got(link)).toBeGreaterThan(first[index] ?? NaN);
+    expect(got(link)).toBeLessThan(count);
+  }
+  for (let round = 0; round < 50; round += 1) turn();
+  expect([fed, compared].map(got)).toEqual([count, count]);
 });

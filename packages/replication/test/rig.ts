@@ -77,6 +77,8 @@ export interface DirectoryRigParts {
   /** All but the newest so many frames of the log are compacted. */
   readonly framesMax?: number;
   readonly follow?: FollowOptions;
+  /** Default: the clock runs what is deferred when it advances. */
+  readonly defer?: (callback: () => void) => void;
 }
 
 /** The disk of a log without entries that durably admits stamps up to `aheadMs` ahead of the clock: frames go out at once. */
@@ -95,6 +97,7 @@ export class DirectoryRig {
   constructor(limits: Partial<DirectoryLimits> = {}, parts: DirectoryRigParts = {}) {
     const { clock = new ManualClock(), epoch = 1, framesMax, follow } = parts;
     const { disk = readyLogDisk(7, 10_000, clock) } = parts;
+    const { defer = (callback) => clock.after(0, callback) } = parts;
     this.clock = clock;
     const schedule = (run: () => void): void => void this.#commits.push(run);
     const log = new MemoryDirectoryLog(disk, epoch, schedule, framesMax);
@@ -111,6 +114,7 @@ export class DirectoryRig {
       onFatal: ({ code }) => {
         this.fatal = code;
       },
+      defer,
     });
     this.directory.start();
   }

@@ -20,6 +20,8 @@ export interface DirectoryContext {
   readonly deadlines: Deadlines;
   readonly events: Emitter<DirectoryEvents>;
   readonly rules: Rules;
+  /** Runs `callback` in the next turn of the event loop. A timer would take a millisecond, in which a feed sends several turns' worth. */
+  defer(callback: () => void): void;
 }
 
 /** What the parts of a directory's machine tell it. */
@@ -72,5 +74,7 @@ export function contextOf(
 ): DirectoryContext {
   const { cluster, log, clock, logger } = options;
   const limits = { ...DIRECTORY_LIMITS, ...options.limits };
-  return { cluster, log, clock, logger, limits, deadlines: new Deadlines(clock), events, rules };
+  const deadlines = new Deadlines(clock);
+  const defer = (callback: () => void): void => options.defer(callback);
+  return { cluster, log, clock, logger, limits, deadlines, events, rules, defer };
 }

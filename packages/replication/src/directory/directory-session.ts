@@ -411,7 +411,7 @@ export class DirectorySession implements ApplyingNode {
 
   /** Runs `callback` in a later turn, unless the link is gone by then. An error that it throws ends the link, as with a message. */
   later(callback: () => void): void {
-    this.#host.deadlines.after(0, () => {
+    this.#host.defer(() => {
       if (this.#isClosed) return;
       try {
         callback();

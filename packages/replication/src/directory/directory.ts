@@ -46,6 +46,8 @@ export interface DirectoryOptions {
    * acknowledged.
    */
   readonly onFatal?: (failure: MeridianError) => void;
+  /** Runs `callback` in the next turn of the event loop. */
+  defer(callback: () => void): void;
 }
 
 /** The directory in numbers. */
@@ -94,7 +96,8 @@ export class Directory {
   /** Makes the parts, each after the parts that it needs, and connects their events at the end. */
   constructor(options: DirectoryOptions, rules: Rules = ALL_RULES) {
     const events = new Events<DirectoryEvents>();
-    const context = contextOf(options, events, rules);
+    const defer = (callback: () => void): void => this.#defer(callback);
+    const context = contextOf({ ...options, defer }, events, rules);
     this.#options = options;
     this.#context = context;
     this.#peers = new Peers(context);
@@ -202,6 +205,13 @@ export class Directory {
     for (const session of this.#sessions) {
       session.close(new MeridianError("GOING_AWAY", "The directory is shutting down"));
     }
+  }
+
+  /** Whatever was begun goes on only while the directory runs. */
+  #defer(callback: () => void): void {
+    this.#options.defer(() => {
+      if (!this.#stopped) callback();
+    });
   }
 
   /** Takes in a new link. `remoteAddress` is the node's address where it names none itself. */

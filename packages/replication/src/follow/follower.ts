@@ -344,7 +344,7 @@ export class Follower implements HorizonMember, ReconcilingParty {
   }
 
   later(callback: () => void): void {
-    this.#context.deadlines.after(0, () => {
+    this.#context.defer(() => {
       try {
         callback();
       } catch (failure) {
