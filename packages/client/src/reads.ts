@@ -195,9 +195,9 @@ export class Reads {
     const most = Math.min(BATCH_MAX, fitting, this.#wanted.size);
     const count = most < BATCH_MIN ? 1 : most;
     const batch: Wanted[] = [];
-    for (const wanted of this.#wanted.values()) {
+    for (const [key, wanted] of this.#wanted) {
       batch.push(wanted);
-      this.#wanted.delete(wanted.key);
+      this.#wanted.delete(key);
       if (batch.length === count) break;
     }
     return batch;
