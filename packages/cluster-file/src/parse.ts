@@ -168,7 +168,9 @@ function isOfAnotherVersion(value: unknown): value is { readonly version: unknow
 /** Parses YAML, of which JSON is a subset. Returns undefined after it has reported a problem. */
 function readYaml(text: string, report: Report): unknown {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  // What the library would warn of, a key that is no text, is reported as a member that is not known.
+  const options = { lineCounter: lines, prettyErrors: false, logLevel: "error" } as const;
+  const document = parseDocument(text, options);
   for (const { message, pos } of document.errors) {
     const { line, col } = lines.linePos(pos[0]);
     report(`Expected YAML or JSON: ${message}, in line ${line}, column ${col}`);

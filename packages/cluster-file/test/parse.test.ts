@@ -4,7 +4,7 @@ import { join } from "node:path";
 
 import { MeridianError } from "@meridian/protocol";
 import fc from "fast-check";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 
 import {
   directoryUrls,
@@ -279,6 +279,13 @@ test.each([
   ["", /^c\.json: Expected the file to be an object, got `null`$/],
 ])("%j is refused with what the parser says, and where", (text, problem) => {
   expect(problemsOf(text)).toEqual([expect.stringMatching(problem)]);
+});
+
+test("a key of YAML that is no text is reported, and nothing is written beside that", () => {
+  const warned = vi.spyOn(process, "emitWarning");
+  onTestFinished(() => warned.mockRestore());
+  expect(problemsOf("? [1]\n: x")).toContainEqual(expect.stringContaining("[ 1 ]"));
+  expect(warned).not.toHaveBeenCalled();
 });
 
 test("a file that is missing is named by its path", () => {
