@@ -10,11 +10,12 @@ import {
   encodeBlock,
   entryBytes,
   highestTimeOf,
+  NO_BYTES,
   type Entry,
   type LogFrame,
 } from "@meridian/protocol";
 import type Database from "better-sqlite3";
-import { entryOf, plainBytes, reading, type EntryRow } from "./entry-table.ts";
+import { plainBytes, reading } from "./entry-table.ts";
 import type { OnDamaged } from "./store-error.ts";
 import { ROWS_PER_TURN } from "./turns.ts";
 
@@ -24,17 +25,28 @@ const COMPACTED_BYTES = 256 * 1024;
 /** How many entries are read at a time to be compacted: who gets them takes them in as one piece. */
 const COMPACTED_ROWS = 512;
 
-interface LogRow extends EntryRow {
-  readonly key: string;
-  readonly sequence: number;
-}
+type Row = [
+  key: string,
+  time: number,
+  origin: number,
+  expiresAtMs: number,
+  deleted: number,
+  contentType: string,
+  attributes: Uint8Array | null,
+  sequence: number,
+  valueBytes: number,
+];
 
 /** Reads the log on the main thread's connection. */
 export class LogReader {
   readonly #frames: Database.Statement<[number, number], LogFrame>;
-  readonly #entries: Database.Statement<[number, number], LogRow>;
-
+  readonly #rows: Database.Statement<[number, number, number], Row>;
+  readonly #value: Database.Statement<[number, number], Uint8Array>;
+  readonly #values: Database.Statement<[number, number], Uint8Array>;
+  readonly #compacted: (after: number, bytesMax: number, foldedThrough: number) => LogFrame[];
   readonly #onDamaged: OnDamaged | undefined;
+  /** How many rows are read next: of large entries, no more than twice as many as have fitted. */
+  #rowsMax = COMPACTED_ROWS;
 
   constructor(database: Database.Database, onDamaged?: OnDamaged) {
     this.#onDamaged = onDamaged;
@@ -42,9 +54,24 @@ export class LogReader {
       `SELECT after, id AS through, count, highest_time AS highestTime, incarnation, position, block
        FROM journal WHERE id > ? AND id <= ? ORDER BY id`,
     );
-    this.#entries = database.prepare(
-      `SELECT key, time, origin, expires_at, deleted, sequence, content_type, value, attributes
-       FROM entries WHERE sequence > ? AND sequence <= ? ORDER BY sequence`,
+    this.#rows = database
+      .prepare<[number, number, number], Row>(
+        `SELECT key, time, origin, expires_at, deleted, content_type, attributes, sequence,
+           length(value)
+         FROM entries WHERE sequence > ? AND sequence <= ? ORDER BY sequence LIMIT ?`,
+      )
+      .raw() as Database.Statement<[number, number, number], Row>;
+    const values = "SELECT value FROM entries WHERE sequence > ? AND sequence <= ?";
+    this.#value = database.prepare<[number, number], Uint8Array>(values).pluck();
+    // SQLite takes the bytes of a blob for text, and text for the bytes of a blob, as they are.
+    this.#values = database
+      .prepare<[number, number], Uint8Array>(
+        `SELECT CAST(group_concat(value, '') AS BLOB) FROM (${values} ORDER BY sequence)`,
+      )
+      .pluck();
+    // Rows and values are of one state of the table only if one transaction reads them.
+    this.#compacted = database.transaction((after: number, bytesMax: number, through: number) =>
+      this.#readCompacted(after, bytesMax, through),
     );
   }
 
@@ -81,22 +108,16 @@ export class LogReader {
     return frames.length === 0 ? undefined : frames;
   }
 
-  #compacted(after: number, bytesMax: number, foldedThrough: number): LogFrame[] {
+  #readCompacted(after: number, bytesMax: number, foldedThrough: number): LogFrame[] {
+    const rowsMax = this.#rowsMax;
+    const rows = this.#rows.all(after, foldedThrough, rowsMax + 1);
+    const count = fitting(rows, rowsMax, bytesMax);
+    if (count > 0) this.#rowsMax = Math.min(COMPACTED_ROWS, 2 * count);
+    const entries = this.#entriesOf(after, rows.slice(0, count));
     const frames: LogFrame[] = [];
     let run: Entry[] = [];
-    let runBytes = 0;
-    let bytes = 0;
-    let reached = after;
-    let through = after;
-    let isWhole = true;
-    let rows = 0;
-    for (const row of this.#entries.iterate(after, foldedThrough)) {
-      const entry = entryOf(row.key, row);
-      const size = entryBytes(entry);
-      if (rows === COMPACTED_ROWS || (bytes > 0 && bytes + size > bytesMax)) {
-        isWhole = false;
-        break;
-      }
+    let [runBytes, reached, through] = [0, after, after];
+    for (const [index, entry] of entries.entries()) {
       if (runBytes >= COMPACTED_BYTES) {
         frames.push(compactedFrame(reached, through, run));
         reached = through;
@@ -104,14 +125,60 @@ export class LogReader {
         runBytes = 0;
       }
       run.push(entry);
-      runBytes += size;
-      bytes += size;
-      rows += 1;
-      through = row.sequence;
+      runBytes += entryBytes(entry);
+      through = sequenceOf(rows[index]) ?? through;
     }
+    const isWhole = count === rows.length;
     frames.push(compactedFrame(reached, isWhole ? foldedThrough : through, run));
     return frames;
   }
+
+  /**
+   * The entries of rows that follow each other. Their values come in one piece, because an array of its own for each would take more time than all the
+   * rest of reading it.
+   */
+  #entriesOf(after: number, rows: readonly Row[]): readonly Entry[] {
+    const through = sequenceOf(rows.at(-1)) ?? after;
+    const values = rows.length === 1 ? this.#value : this.#values;
+    const { buffer, byteOffset } = values.get(after, through) ?? NO_BYTES;
+    let at = byteOffset;
+    return rows.map((row) => {
+      const bytes = valueBytesOf(row);
+      at += bytes;
+      return { ...headOf(row), value: new Uint8Array(buffer, at - bytes, bytes) };
+    });
+  }
+}
+
+/** How many of the rows fit in `rowsMax` and `bytesMax`; at least one, if there is one. */
+function fitting(rows: readonly Row[], rowsMax: number, bytesMax: number): number {
+  let bytes = 0;
+  for (const [index, row] of rows.entries()) {
+    bytes += entryBytes(headOf(row)) + valueBytesOf(row);
+    if (index === rowsMax || (index > 0 && bytes > bytesMax)) return index;
+  }
+  return rows.length;
+}
+
+/** The entry of a row, without its value. */
+function headOf([key, time, origin, expiresAtMs, deleted, contentType, attributes]: Row): Entry {
+  const entry = {
+    key,
+    value: NO_BYTES,
+    contentType,
+    stamp: { time, origin },
+    expiresAtMs,
+    deleted: deleted === 1,
+  };
+  return attributes === null ? entry : { ...entry, attributes: plainBytes(attributes) };
+}
+
+function valueBytesOf(row: Row): number {
+  return row[8];
+}
+
+function sequenceOf(row: Row | undefined): number | undefined {
+  return row?.[7];
 }
 
 function compactedFrame(after: number, through: number, entries: readonly Entry[]): LogFrame {
