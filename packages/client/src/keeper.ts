@@ -96,8 +96,14 @@ export class Keeper {
     node.slots.dismiss();
     node.probation.begin(nowMs);
     this.#lookAfterAll();
-    const spacingMs = this.#lastRefreshMs + REFRESH_SPACING_MS - nowMs;
-    this.#scheduleRefresh(Math.max(0, spacingMs) + this.#jittered(250));
+    this.#refreshSoon();
+  }
+
+  /** Asks the directory as soon as that may be. */
+  #refreshSoon(): void {
+    const spacingMs = this.#lastRefreshMs + REFRESH_SPACING_MS - this.#nowMs;
+    const restMs = Math.max(0, spacingMs, this.#options.directories.restMs);
+    this.#scheduleRefresh(restMs + this.#jittered(250));
   }
 
   /** A request to `node` succeeded. */
@@ -110,10 +116,11 @@ export class Keeper {
   /**
    * With every circuit open: looks at all nodes now, unless somebody has just done so. Resolves, within 40 ms, to
    * whether a circuit lets a request through again. Where nothing listens any more, that is known at once; a node
-   * that takes longer to answer serves the next call.
+   * that takes longer to answer serves the next call. The directory is asked again, too: it may know of other nodes by now.
    */
   async revive(leftMs: number): Promise<boolean> {
     const { pool } = this.#options;
+    this.#refreshSoon();
     if (this.#reviving === undefined && this.#nowMs - this.#revivedAtMs >= REVIVAL_SPACING_MS) {
       this.#revivedAtMs = this.#nowMs;
       this.#reviving = this.#lookAtAll(Math.min(REVIVAL_MS, leftMs)).finally(() => {

@@ -67,6 +67,28 @@ test.each(TRANSPORTS)(
 );
 
 test.each(TRANSPORTS)(
+  "a call asks for other nodes while all that are known are down, however long that lasts (%s)",
+  async (transport) => {
+    speak(transport);
+    const { clock, world, nearServer, farServer, client } = await openScene();
+    await Promise.all([nearServer.kill(), farServer.kill()]);
+    world.hidden.add("near").add("far");
+    await timed(clock, failure(client.get("key")));
+    // By now the directory has answered so often that there is none that it is asked only every half a minute.
+    await passUntil(clock, () => clock.elapsedMs() > 200_000, 400_000);
+    const later = world.addNode("later");
+    const laterServer = new Listener((call) => later.answer(call), transport !== "http");
+    later.url = await laterServer.start();
+    onTestFinished(() => laterServer.kill());
+    await timed(clock, failure(client.set("key", 1)));
+    const askedAtMs = clock.elapsedMs();
+    await passUntil(clock, () => clock.elapsedMs() > askedAtMs + 1_500);
+    await timed(clock, client.set("key", 1));
+    expect(later.data.has("key")).toBe(true);
+  },
+);
+
+test.each(TRANSPORTS)(
   "a connection that was closed while it lay idle costs a client of one node nothing (%s)",
   async (transport) => {
     speak(transport);
