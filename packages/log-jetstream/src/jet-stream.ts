@@ -105,6 +105,8 @@ export class JetStream implements LogStream {
   }
 
   async trim(first: number): Promise<void> {
+    // Servers take a purge up to message 1 for one of all messages.
+    if (first <= 1) return;
     const { stream } = this.#names;
     await told(this.#manager.streams.purge(stream, { seq: first }), "remove its oldest messages");
   }

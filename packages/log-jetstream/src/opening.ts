@@ -49,6 +49,9 @@ const STEP_MS = 250;
 /** Less than this is read by a directory with an empty disk in some seconds. */
 const SNAPSHOT_BYTES = 64 * 1024 * 1024;
 
+/** For how long a stream without a leader is waited for: several times what an election takes. */
+const PATIENCE_MS = 30_000;
+
 /** For how long a stream that cannot be read is asked again. */
 const BEHIND_MS = 5_000;
 
@@ -99,7 +102,7 @@ class Opening {
 
   async open(): Promise<Begun> {
     for (;;) {
-      const state = await this.#openState();
+      const state = await this.#openPatiently();
       try {
         const begun = await this.#begin(state);
         if (begun !== undefined) return begun;
@@ -108,6 +111,21 @@ class Opening {
         throw failure;
       }
       await state.close();
+    }
+  }
+
+  /** A standby outlives the time in which the stream has no leader, or in which a snapshot that it fetches gives way to the next one. */
+  async #openPatiently(): Promise<SqliteDirectoryLog> {
+    for (const beganAtMs = this.#clock.elapsedMs(); ;) {
+      try {
+        return await this.#openState();
+      } catch (cause) {
+        const failure = asMeridianError(cause);
+        const isOver = this.#clock.elapsedMs() - beganAtMs >= PATIENCE_MS;
+        if (isOver || failure.code !== "STORE_FAILED") throw failure;
+        this.#logger.debug("the database could not be opened yet", { why: failure.message });
+      }
+      await delay(this.#clock, STEP_MS);
     }
   }
 

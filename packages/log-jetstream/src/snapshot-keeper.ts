@@ -4,9 +4,9 @@
  *
  * 1. The place of the database is noted, and then its file is copied, on another thread: the copy has everything through that place.
  * 2. The copy is put into the stream of snapshots.
- * 3. The begin of the epoch is said again, behind that place. An opening looks for the newest one.
- * 4. The log's stream is trimmed: the message at the place stays, by which an opening knows that snapshot and stream belong together.
- * 5. Older snapshots are removed.
+ * 3. Older snapshots are removed, and the new one must still be there.
+ * 4. The begin of the epoch is said again, behind that place. An opening looks for the newest one.
+ * 5. The log's stream is trimmed: the message at the place stays, by which an opening knows that snapshot and stream belong together.
  *
  * Whatever fails in between, a whole snapshot and all behind it remain.
  */
@@ -111,10 +111,13 @@ export class SnapshotKeeper {
         goOn: () => this.#goOn(),
         isOfStream: (snapshot) => isOfStream(snapshot, stream, logId),
       });
+      await snapshots.trim(kept);
+      if ((await snapshots.newest())?.place.id !== place.id) {
+        throw new MeridianError("STORE_FAILED", "The snapshot that was kept is not there any more");
+      }
       await restate();
       this.#goOn();
       await stream.trim(place.sequence);
-      await snapshots.trim(kept);
       const ms = Math.round(clock.elapsedMs() - beganMs);
       const first = place.sequence;
       logger.info("a snapshot of the log is kept, and its stream trimmed", { first, bytes, ms });

@@ -103,9 +103,14 @@ async function relationOf(
 /** The newest snapshot, if it belongs to the stream. */
 async function usableSnapshot(options: StateOptions): Promise<KeptSnapshot | undefined> {
   const { stream, snapshots, logId } = options;
-  const snapshot = await snapshots.newest();
-  if (snapshot === undefined) return undefined;
-  return (await isOfStream(snapshot, stream, logId)) ? snapshot : undefined;
+  for (let found = await snapshots.newest(); found !== undefined;) {
+    if (await isOfStream(found, stream, logId)) return found;
+    // The writer may have kept another one since, and trimmed the stream behind it.
+    const again = await snapshots.newest();
+    if (again?.place.id === found.place.id) return undefined;
+    found = again;
+  }
+  return undefined;
 }
 
 function missing(first: number): MeridianError {

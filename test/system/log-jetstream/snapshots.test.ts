@@ -6,15 +6,19 @@ import { HAS_NATS, NATS_VERSION, NatsServers } from "../../support/nats-servers.
 
 const STREAM = "meridian-meridian";
 
-/** Enough that the stream grows by more than `--log-snapshot-bytes`, and by more than the database is large. */
-const ROUND = 200;
+/** So few that there is one snapshot after it at most: the next one comes when the stream has grown by as much as the database is large. */
+const ROUND = 10;
 const KEYS = 20;
 const VALUE = "v".repeat(4_000);
 
 describe.skipIf(!HAS_NATS)(`snapshots in nats-server ${NATS_VERSION} (needs nats-server)`, () => {
-  it.each([1, 3])(
-    "keep a stream of %i replicas short, and give a directory with an empty disk the same log",
-    async (replicas) => {
+  // The second snapshot takes the place of the first.
+  it.each([
+    [1, 1],
+    [3, 2],
+  ])(
+    "of a stream of %i replicas keep it short after %i of them, and give a directory with an empty disk the same log",
+    async (replicas, snapshots) => {
       const servers = new NatsServers({ servers: replicas });
       onTestFinished(() => servers.stop());
       await servers.start();
@@ -24,8 +28,7 @@ describe.skipIf(!HAS_NATS)(`snapshots in nats-server ${NATS_VERSION} (needs nats
       if (!one || !two) throw new Error("Expected two regions");
       let written = 0;
       const firstOf = async (): Promise<number> => (await servers.stateOf(STREAM))?.first_seq ?? 0;
-      // Twice: the second snapshot takes the place of the first.
-      for (let trimmed = 0, before = 1; trimmed < 2;) {
+      for (let trimmed = 0, before = 1; trimmed < snapshots || written < KEYS;) {
         for (let each = 0; each < ROUND; each += 1, written += 1) {
           await putValue(one.url, `key/${written % KEYS}`, `${written} ${VALUE}`);
         }
