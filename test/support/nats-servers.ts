@@ -42,7 +42,10 @@ interface JetStreamNews {
 
 interface StreamNews {
   readonly name: string;
-  readonly cluster?: { readonly leader?: string };
+  readonly cluster?: {
+    readonly leader?: string;
+    readonly replicas?: readonly { readonly current: boolean; readonly offline?: boolean }[];
+  };
   readonly state: { readonly messages: number; readonly bytes: number; readonly first_seq: number };
 }
 
@@ -106,6 +109,20 @@ export class NatsServers {
       if (leader) return this.names.indexOf(leader);
     }
     return undefined;
+  }
+
+  /** Whether all servers run, and each has all of a stream, as its leader knows it. */
+  async isWhole(stream: string): Promise<boolean> {
+    const all = await Promise.all(this.#servers.map((server) => newsOf(server, stream)));
+    return all.every((news, index) => {
+      const { leader, replicas = [] } = news?.cluster ?? {};
+      if (!leader) return false;
+      if (leader !== this.names[index]) return true;
+      return (
+        replicas.length === this.#servers.length - 1 &&
+        replicas.every(({ current, offline }) => current && offline !== true)
+      );
+    });
   }
 
   /** How many messages and bytes a stream has, and its first sequence, as one of the servers knows it; undefined if none does. */

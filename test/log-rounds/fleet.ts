@@ -1,0 +1,209 @@
+/** Three nats-servers, two directories over one stream, and two regions: all as processes, which can be killed. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import {
+  FIVE_PLACES,
+  placeArguments,
+  Program,
+  regionArguments,
+  until,
+} from "@meridian/local-cluster";
+
+import { freePort } from "../support/free-port.ts";
+import { NatsServers } from "../support/nats-servers.ts";
+
+/** What is killed. */
+export type Victim = "leader of the stream" | "writing directory" | "standby";
+
+const STREAM = "meridian-meridian";
+
+/** Small, so that snapshots are kept and the stream is trimmed between and during the kills. */
+const SNAPSHOT_BYTES = 65_536;
+
+/** How long all may take to be whole again. A server that comes back reads what it lacks first. */
+const WHOLE_MS = 120_000;
+
+/** How much of what earlier processes have printed is told. */
+const REPORT_MAX = 4_000;
+
+/** A directory at a port of its own, which is started again when it ends by itself, as a supervisor does. */
+class DirectoryKeeper {
+  readonly url: string;
+  readonly #args: readonly string[];
+  readonly #name: string;
+  #program: Program | undefined;
+  #isKept = false;
+  #before = "";
+
+  constructor(name: string, port: number, args: readonly string[]) {
+    this.#name = name;
+    this.#args = args;
+    this.url = `http://127.0.0.1:${port}`;
+  }
+
+  /** Whether it has the log: it listens for nodes. */
+  get isWriter(): boolean {
+    return this.#says("listening on");
+  }
+
+  get isStandby(): boolean {
+    return !this.isWriter && this.#says("stands by");
+  }
+
+  async start(): Promise<void> {
+    this.#isKept = true;
+    const program = await Program.spawn({
+      name: this.#name,
+      program: "directory",
+      args: this.#args,
+    });
+    this.#before += this.tail();
+    this.#program = program;
+    void program.exited.then(() => {
+      if (this.#isKept && this.#program === program) return this.start();
+      return undefined;
+    });
+  }
+
+  async kill(): Promise<void> {
+    this.#isKept = false;
+    await this.#program?.kill();
+  }
+
+  /** What its processes have printed last. */
+  tail(): string {
+    return `${this.#before.slice(-REPORT_MAX)}${this.#program?.tail() ?? ""}\n`;
+  }
+
+  #says(text: string): boolean {
+    const { isRunning = false, lines = [] } = this.#program ?? {};
+    return isRunning && lines.some((line) => line.includes(text));
+  }
+}
+
+/** All processes. */
+export class Fleet {
+  readonly servers: NatsServers = new NatsServers({ servers: 3 });
+  readonly folder: string = mkdtempSync(join(tmpdir(), "meridian-log-rounds-"));
+  #directories: DirectoryKeeper[] = [];
+  #regions: Program[] = [];
+
+  /** The URLs of the regions. */
+  get regions(): readonly string[] {
+    return this.#regions.map(({ url }) => url);
+  }
+
+  async start(): Promise<void> {
+    await this.servers.start();
+    await this.#open("first");
+    await this.whole();
+  }
+
+  /** Kills as `kill -9` does. Returns what starts it again. */
+  async kill(victim: Victim): Promise<() => Promise<void>> {
+    if (victim === "leader of the stream") {
+      const index = await until("the stream has a leader", () => this.servers.leaderOf(STREAM));
+      await this.servers.kill(index);
+      return () => this.servers.startServer(index);
+    }
+    const isVictim = ({ isWriter, isStandby }: DirectoryKeeper): boolean =>
+      victim === "standby" ? isStandby : isWriter;
+    const directory = await until(`there is a ${victim}`, () => this.#directories.find(isVictim));
+    await directory.kill();
+    return () => directory.start();
+  }
+
+  /** Resolves once the stream has all replicas, one directory writes and the other stands by. */
+  async whole(): Promise<void> {
+    await until("the stream has all replicas", () => this.servers.isWhole(STREAM), WHOLE_MS);
+    const isWhole = (): boolean =>
+      this.#directories.some(({ isWriter }) => isWriter) &&
+      this.#directories.some(({ isStandby }) => isStandby);
+    await until("a directory writes and another stands by", isWhole, WHOLE_MS);
+  }
+
+  /** The one digest of the writing directory and all regions, once they are equal. */
+  async converged(): Promise<string> {
+    return await until(
+      "equal digests",
+      async () => {
+        const writer = this.#directories.find(({ isWriter }) => isWriter);
+        const urls = [...this.regions, ...(writer === undefined ? [] : [writer.url])];
+        const digests = await Promise.all(urls.map((url) => digestOf(url)));
+        return new Set(digests).size === 1 && writer !== undefined ? digests[0] : undefined;
+      },
+      WHOLE_MS,
+    );
+  }
+
+  /** The last lines of all programs. */
+  report(): string {
+    return [...this.#directories, ...this.#regions].map((program) => program.tail()).join("\n");
+  }
+
+  /** What the stream has. */
+  streamState(): ReturnType<NatsServers["stateOf"]> {
+    return this.servers.stateOf(STREAM);
+  }
+
+  /** Kills all directories and regions, and starts others on empty disks: they have only what the stream has. */
+  async replaceAll(): Promise<void> {
+    await this.#killAll();
+    await this.#open("second");
+    await this.converged();
+  }
+
+  async dispose(): Promise<void> {
+    await this.#killAll();
+    await this.servers.stop();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  async #killAll(): Promise<void> {
+    const programs = [...this.#directories, ...this.#regions];
+    await Promise.all(programs.map((program) => program.kill()));
+  }
+
+  async #open(generation: string): Promise<void> {
+    const folder = (name: string): string => join(this.folder, generation, name);
+    const log = [`--log=${this.servers.url}`, `--log-snapshot-bytes=${SNAPSHOT_BYTES}`];
+    const ports = [await freePort(), await freePort()];
+    this.#directories = ports.map((port, index) => {
+      const name = `directory-${index + 1}`;
+      return new DirectoryKeeper(name, port, [
+        ...placeArguments("127.0.0.1", port, folder(name)),
+        ...log,
+      ]);
+    });
+    await Promise.all(this.#directories.map((directory) => directory.start()));
+    const urls = this.#directories.map(({ url }) => url);
+    this.#regions = await Promise.all(
+      FIVE_PLACES.slice(0, 2).map((place) =>
+        Program.start({
+          name: place.id,
+          program: "region",
+          args: [
+            ...placeArguments("127.0.0.1", 0, folder(place.id)),
+            ...regionArguments(place, urls),
+          ],
+        }),
+      ),
+    );
+    await until("every region serves", () => allServe(this.regions), WHOLE_MS);
+  }
+}
+
+async function allServe(urls: readonly string[]): Promise<boolean> {
+  const answers = await Promise.all(urls.map((url) => fetch(`${url}/readyz`)));
+  return answers.every(({ ok }) => ok);
+}
+
+async function digestOf(url: string): Promise<string> {
+  const { count, fingerprint } = (await (await fetch(`${url}/digest`)).json()) as {
+    readonly count: number;
+    readonly fingerprint: string;
+  };
+  return `${count} ${fingerprint}`;
+}

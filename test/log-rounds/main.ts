@@ -1,0 +1,43 @@
+/**
+ * A directory's log on three nats-servers, under load, while the leader of the stream, the writing directory and the standby are killed in turn:
+ *
+ *   npm run hunt:log -- [--rounds 20] [--writers 32] [--seed 1]
+ *
+ * Exit code 1 if a write that was acknowledged with `ack=directory` is not in the stream.
+ */
+import { parseArgs } from "node:util";
+
+import { seededRandom } from "@meridian/runtime";
+
+import { HAS_NATS, NATS_VERSION } from "../support/nats-servers.ts";
+import type { Victim } from "./fleet.ts";
+import { killInRounds } from "./rounds.ts";
+
+const VICTIMS: readonly Victim[] = ["leader of the stream", "writing directory", "standby"];
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: "string", default: "20" },
+    writers: { type: "string", default: "32" },
+    seed: { type: "string", default: "1" },
+  },
+});
+const tell = (line: string): void =>
+  void process.stdout.write(`${new Date().toISOString().slice(11, 19)} ${line}\n`);
+if (!HAS_NATS) throw new Error("Expected `nats-server` to be installed: apt install nats-server");
+tell(`nats-server ${NATS_VERSION}`);
+const { acknowledged, unanswered, perSecond, messages, first, lost } = await killInRounds({
+  rounds: Number(values.rounds),
+  writers: Number(values.writers),
+  victims: VICTIMS,
+  random: seededRandom(Number(values.seed)),
+  onRound: ({ round, victim, acknowledged: before, gapMs }) =>
+    tell(
+      `round ${round}: ${victim} killed after ${before} writes; longest gap ${Math.round(gapMs)} ms`,
+    ),
+});
+tell(`${acknowledged} writes acknowledged, ${unanswered} not; ${Math.round(perSecond)} a second`);
+tell(`the stream has ${messages} messages, and begins with ${first}`);
+for (const each of lost.slice(0, 50)) tell(`LOST ${each}`);
+tell(`${lost.length} lost`);
+process.exitCode = lost.length === 0 ? 0 : 1;

@@ -1,0 +1,20 @@
+/** A short part of `npm run hunt:log`. */
+import { seededRandom } from "@meridian/runtime";
+import { describe, expect, it } from "vitest";
+
+import { killInRounds } from "../../log-rounds/rounds.ts";
+import { HAS_NATS, NATS_VERSION } from "../../support/nats-servers.ts";
+
+describe.skipIf(!HAS_NATS)(`a log on nats-server ${NATS_VERSION} (needs nats-server)`, () => {
+  it("has all that was acknowledged when its leader, its writer and its standby were killed under load", async () => {
+    const { lost, first } = await killInRounds({
+      rounds: 3,
+      victims: ["leader of the stream", "writing directory", "standby"],
+      writers: 8,
+      random: seededRandom(1),
+    });
+    expect(lost).toEqual([]);
+    // Snapshots were kept meanwhile, so what was read back came from one.
+    expect(first).toBeGreaterThan(1);
+  });
+});
