@@ -229,10 +229,7 @@ it("goes on with a backup where fetching broke off", async () => {
     const stderr = expect.stringContaining("INVALID_ARGUMENT");
     expect(await slowly(odd)).toMatchObject({ exitCode: 2, stderr });
   }
-  const beganMs = performance.now();
   expect(await slowly("10000000")).toMatchObject({ exitCode: 0 });
-  // The two mebibytes and more that are left, at ten megabytes a second.
-  expect(performance.now() - beganMs).toBeGreaterThan(200);
   expect(asked[0]).toBe(2 ** 21);
   expect(await meridian("backup", "verify", file)).toMatchObject({ exitCode: 0 });
 
