@@ -6,14 +6,19 @@
  * sending less. What is measured includes the work of this process, which sends and observes on one thread, and
  * shares the machine with all the others.
  *
- * Usage: node … test/bench/replication-lag.ts [sets per second]…
+ * Usage: node … test/bench/replication-lag.ts [--nats <servers>] [--ack <level>] [sets per second]…
+ *
+ * With `--nats`, the directory keeps its log in a stream of so many nats-servers on this machine, which share it with all the rest.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { parseArgs } from "node:util";
+
 import { FIVE_PLACES, getJson, Program, until } from "@meridian/harness";
 
 import { HttpConnection } from "./http-connection.ts";
+import { NatsServers } from "../support/nats-servers.ts";
 import { observe } from "./observer.ts";
 
 const REGIONS = FIVE_PLACES.slice(0, 4);
@@ -54,8 +59,18 @@ class Timeline {
   }
 }
 
+/** How many sets there are in a second, and what each waits for. */
+interface Pace {
+  readonly rate: number;
+  readonly ack: string;
+}
+
 /** Sends the sets of a run, each when it is due or as soon after as a connection is free, and awaits every answer. */
-async function send(timeline: Timeline, rate: number, pool: HttpConnection[]): Promise<void> {
+async function send(
+  timeline: Timeline,
+  { rate, ack }: Pace,
+  pool: HttpConnection[],
+): Promise<void> {
   const { name, count, dueMs, sentMs, answeredMs } = timeline;
   const value = "v".repeat(VALUE_BYTES);
   const startMs = performance.now();
@@ -63,7 +78,7 @@ async function send(timeline: Timeline, rate: number, pool: HttpConnection[]): P
   const sendOne = async (connection: HttpConnection, index: number): Promise<void> => {
     dueMs[index] = startMs + (index * 1_000) / rate;
     sentMs[index] = performance.now();
-    const status = await connection.put(`/cache/${name}/${index}`, value);
+    const status = await connection.put(`/cache/${name}/${index}?ack=${ack}`, value);
     answeredMs[index] = performance.now();
     if (status !== 200) throw new Error(`Expected 200, got ${status}`);
     pool.push(connection);
@@ -114,7 +129,11 @@ function report(timeline: Timeline, rate: number): void {
   console.log(describe("send to answer", differences(sentMs, answeredMs)));
 }
 
-async function startPrograms(folder: string, programs: Program[]): Promise<string[]> {
+async function startPrograms(
+  folder: string,
+  programs: Program[],
+  directoryArgs: readonly string[],
+): Promise<string[]> {
   const start = async (name: string, args: readonly string[]): Promise<string> => {
     const kind = name === "directory" ? name : "region";
     const common = ["--port=0", `--data=${join(folder, name)}`];
@@ -122,7 +141,7 @@ async function startPrograms(folder: string, programs: Program[]): Promise<strin
     programs.push(program);
     return program.url;
   };
-  const directory = await start("directory", []);
+  const directory = await start("directory", directoryArgs);
   const regions = await Promise.all(
     REGIONS.map(({ id, lat, lon }) =>
       start(id, [`--id=${id}`, `--lat=${lat}`, `--lon=${lon}`, `--directory=${directory}`]),
@@ -133,11 +152,14 @@ async function startPrograms(folder: string, programs: Program[]): Promise<strin
   return [directory, ...regions];
 }
 
-async function main(rates: readonly number[]): Promise<void> {
+async function main(rates: readonly number[], nats: number, ack: string): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "meridian-bench-"));
   const programs: Program[] = [];
+  const servers = new NatsServers({ servers: nats });
   try {
-    const urls = await startPrograms(folder, programs);
+    if (nats > 0) await servers.start();
+    const log = nats > 0 ? [`--log=${servers.url}`] : [];
+    const urls = await startPrograms(folder, programs, log);
     const [directory = "", writer = ""] = urls;
     let timeline = new Timeline("none", 0);
     const observer = await observe(directory, (key, bytes) => timeline.hear(key, bytes));
@@ -151,7 +173,7 @@ async function main(rates: readonly number[]): Promise<void> {
       ]) {
         const run = new Timeline(`${kind}-${rate}`, rate * seconds);
         timeline = run;
-        await send(run, rate, pool);
+        await send(run, { rate, ack }, pool);
         await until("everything has arrived", () => run.heard === run.count, 60_000);
       }
       report(timeline, rate);
@@ -166,12 +188,20 @@ async function main(rates: readonly number[]): Promise<void> {
     for (const program of programs.toReversed()) await program.stop();
   } finally {
     for (const program of programs) await program.kill();
+    await servers.stop();
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-const asked = process.argv.slice(2).map(Number);
+const { positionals, values } = parseArgs({
+  options: {
+    nats: { type: "string", default: "0" },
+    ack: { type: "string", default: "local" },
+  },
+  allowPositionals: true,
+});
+const asked = positionals.map(Number);
 if (asked.some((rate) => !Number.isInteger(rate) || rate < 1)) {
   throw new Error("Expected sets per second as whole numbers");
 }
-await main(asked.length > 0 ? asked : [1_000, 10_000]);
+await main(asked.length > 0 ? asked : [1_000, 10_000], Number(values.nats), values.ack);
