@@ -88,7 +88,8 @@ class Opening {
   readonly #options: OpeningOptions;
   readonly #clock: Clock;
   readonly #logger: Logger;
-  #silentSinceMs: number;
+  /** Since when nobody has answered; undefined if somebody has, or nobody was asked since the stream could be read. */
+  #silentSinceMs: number | undefined;
   #isStandby = false;
 
   constructor(stream: LogStream, snapshots: SnapshotStream, options: OpeningOptions) {
@@ -97,7 +98,6 @@ class Opening {
     this.#options = options;
     this.#clock = options.store.clock;
     this.#logger = options.store.logger;
-    this.#silentSinceMs = this.#clock.elapsedMs();
   }
 
   async open(): Promise<Begun> {
@@ -160,6 +160,8 @@ class Opening {
         const failure = asMeridianError(cause);
         if (failure.code !== "STORE_FAILED") throw failure;
         this.#logger.debug("the stream could not be opened yet", { why: failure.message });
+        // Whoever was not asked meanwhile was not silent.
+        this.#silentSinceMs = undefined;
       }
       await delay(this.#clock, STEP_MS);
     }
@@ -181,13 +183,16 @@ class Opening {
     // The last writer had this folder's database open, which only one process can.
     if (epoch === undefined || (await this.#isOwn(epoch))) return true;
     if (await this.#stream.isWritten()) {
-      this.#silentSinceMs = this.#clock.elapsedMs();
+      this.#silentSinceMs = undefined;
       if (!this.#isStandby)
         this.#logger.info("another directory writes the log; this one stands by");
       this.#isStandby = true;
+      return false;
     }
     const { silenceMs = SILENCE_MS } = this.#options;
-    return this.#clock.elapsedMs() - this.#silentSinceMs >= silenceMs;
+    const nowMs = this.#clock.elapsedMs();
+    this.#silentSinceMs ??= nowMs;
+    return nowMs - this.#silentSinceMs >= silenceMs;
   }
 
   /** The file with the epoch that was begun last from this data folder. The database cannot tell: it may be made from a snapshot of another's. */

@@ -26,7 +26,7 @@ export function serverOf(name: string): MemoryServer {
 }
 
 /** A clock whose timers do not wait for long: what is waited for here has happened before. */
-const clock: Clock = {
+export const clock: Clock = {
   nowMs: () => systemClock.nowMs(),
   elapsedMs: () => systemClock.elapsedMs(),
   after: (delayMs, callback) => systemClock.after(delayMs / 50, callback),
@@ -43,15 +43,16 @@ export interface OpenOptions {
   readonly onLost?: () => void;
   readonly snapshotBytes?: number;
   readonly silenceMs?: number;
+  readonly ownClock?: Clock;
 }
 
 /** Opens a log on the stream `stream` and the database `database`. */
 export function open(
   stream: string,
   database = stream,
-  { cluster = "c", onLost = () => {}, snapshotBytes, silenceMs = 0 }: OpenOptions = {},
+  { cluster = "c", onLost = () => {}, snapshotBytes, silenceMs = 0, ownClock }: OpenOptions = {},
 ): Promise<StreamLog> {
-  const store = storeOptions(database);
+  const store = { ...storeOptions(database), ...(ownClock && { clock: ownClock }) };
   const streams = {
     stream: serverOf(stream).connect(),
     snapshots: serverOf(`${stream}-snapshots`).connect(),

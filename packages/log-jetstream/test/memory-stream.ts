@@ -18,6 +18,8 @@ export class MemoryServer {
   writers = 0;
   /** How often somebody has asked whether there is a writer. */
   asked = 0;
+  /** So many of the next of them get no answer. */
+  unanswered = 0;
   /** Nobody gets an answer. */
   isDown = false;
   /** Once this is asked for, nobody gets an answer any more, whether it was done or not. */
@@ -95,6 +97,10 @@ export class MemoryStream implements LogStream {
   async isWritten(): Promise<boolean> {
     await this.#answer();
     this.#server.asked += 1;
+    if (this.#server.unanswered > 0) {
+      this.#server.unanswered -= 1;
+      return false;
+    }
     return this.#server.writers > 0;
   }
 

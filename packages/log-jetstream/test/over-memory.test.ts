@@ -10,6 +10,7 @@ import { describe, expect, it } from "vitest";
 import type { StreamLog } from "../src/stream-log.ts";
 import {
   append,
+  clock,
   entry,
   folder,
   idle,
@@ -46,6 +47,7 @@ describe("a log in a stream", () => {
     const lost: string[] = [];
     const first = await open("fenced", "fenced-1", { onLost: () => lost.push("first") });
     await append(first, 0, [entry("a", 1)]);
+    serverOf("fenced").unanswered = 1;
     const second = await open("fenced", "fenced-2");
     // Of messages that are on their way together, the condition of the second one becomes true by the other's epoch.
     const tried = [1, 2, 3].map((after) => append(first, after, [entry("b", after)]));
@@ -59,6 +61,24 @@ describe("a log in a stream", () => {
     const third = await open("fenced", "fenced-3");
     expect(await told(third)).toEqual(held);
     await third.close();
+  });
+});
+
+describe("a standby", () => {
+  it("does not take one request without an answer for silence, however long its opening took", async () => {
+    const lost: string[] = [];
+    const first = await open("silent", "silent-1", { onLost: () => lost.push("first") });
+    const server = serverOf("silent");
+    server.unanswered = 1;
+    let aheadMs = 0;
+    const ownClock = { ...clock, elapsedMs: () => clock.elapsedMs() + aheadMs };
+    const opening = open("silent", "silent-2", { silenceMs: 5_000, ownClock });
+    aheadMs += 8_000;
+    await expect.poll(() => server.asked).toBeGreaterThan(1);
+    expect(lost).toEqual([]);
+    await first.close();
+    await expect.poll(() => ((aheadMs += 1_000), server.writers)).toBe(1);
+    await (await opening).close();
   });
 });
 
