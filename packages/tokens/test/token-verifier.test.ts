@@ -49,6 +49,20 @@ async function headerOf(): Promise<string> {
   return `Bearer ${(await createToken(key, wish, random)).token}`;
 }
 
+it("a signature is good in one spelling only", async () => {
+  const [verifier, header] = [await open(), await headerOf()];
+  const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  const good: string[] = [];
+  for (const letter of letters) {
+    const spelling = header.slice(0, -1) + letter;
+    await verifier.verify(spelling).then(
+      () => good.push(spelling),
+      (cause: unknown) => expect(cause).toMatchObject({ code: "UNAUTHENTICATED" }),
+    );
+  }
+  expect(good).toEqual([header]);
+});
+
 describe("a token that has been verified", () => {
   it("is known until it expires", async () => {
     const [verifier, header] = [await open(), await headerOf()];
