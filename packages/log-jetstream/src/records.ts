@@ -5,24 +5,9 @@
  * is cut into parts: the first byte of each message is 1 if it is the last part of its record. The parts of a writer that died before the last one
  * are followed by the message of the next epoch, and dropped.
  */
-import {
-  MeridianError,
-  type HorizonState,
-  type LogFrame,
-  type RememberedMember,
-} from "@meridian/protocol";
+import type { LogRecord } from "@meridian/ports";
+import { MeridianError } from "@meridian/protocol";
 import * as v from "valibot";
-
-/** What a directory makes durable. */
-export type LogRecord =
-  | ({ readonly kind: "frame" } & LogFrame)
-  | { readonly kind: "admit"; readonly time: number }
-  | { readonly kind: "horizon"; readonly state: HorizonState }
-  | {
-      readonly kind: "members";
-      readonly members: readonly RememberedMember[];
-      readonly dropped: readonly string[];
-    };
 
 /** The begin of an epoch: which log this is, and all epochs, so that the newest message alone tells them. */
 export interface EpochRecord {

@@ -10,7 +10,7 @@
  *
  * Invariant: what the SQLite log has ≤ what the stream has acknowledged ≤ what was appended.
  */
-import type { DirectoryLog, Done, EntryMark, SummaryPage } from "@meridian/ports";
+import type { DirectoryLog, Done, EntryMark, LogRecord, SummaryPage } from "@meridian/ports";
 import {
   asMeridianError,
   MeridianError,
@@ -27,7 +27,7 @@ import type { SqliteDirectoryLog, StreamPlace } from "@meridian/store";
 
 import { delay } from "./delay.ts";
 import type { LogStream } from "./log-stream.ts";
-import { encodeEpoch, encodeRecord, partsOf, type EpochRecord, type LogRecord } from "./records.ts";
+import { encodeEpoch, encodeRecord, partsOf, type EpochRecord } from "./records.ts";
 import { SnapshotKeeper } from "./snapshot-keeper.ts";
 import type { SnapshotStream } from "./snapshot-stream.ts";
 import { StreamWriter, type Stored } from "./stream-writer.ts";

@@ -1,3 +1,4 @@
+import type { LogRecord } from "@meridian/ports";
 import { encodeBlock } from "@meridian/protocol";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -9,7 +10,6 @@ import {
   encodeRecord,
   partsOf,
   RecordParts,
-  type LogRecord,
 } from "../src/records.ts";
 
 const place = { logId: 5, epoch: 6, sequence: 7 };

@@ -1,12 +1,6 @@
 /** What the main thread and the writer thread say to each other. */
-import type {
-  Cursor,
-  ErrorCode,
-  HorizonState,
-  LogFrame,
-  RememberedMember,
-  TailRun,
-} from "@meridian/protocol";
+import type { LogRecord } from "@meridian/ports";
+import type { Cursor, ErrorCode, TailRun } from "@meridian/protocol";
 import type { Durability } from "./durability.ts";
 import type { Claim } from "./disk-room.ts";
 import type { StoreKind } from "./schema.ts";
@@ -54,23 +48,14 @@ export interface QuarantineWrite {
   readonly block: Uint8Array;
 }
 
-/** One record of the directory's log, and the message of a stream that it came with. */
-export type DirectoryWrite = DirectoryRecord & { readonly place?: StreamPlace };
-
-type DirectoryRecord =
+/** What is written into the directory's database, and the message of a stream that it came with. */
+export type DirectoryWrite = (
+  | LogRecord
   /** The log is open anew: what follows is of this epoch. */
   | { readonly kind: "epoch"; readonly epoch: number }
   /** Only brings its place. */
   | { readonly kind: "place" }
-  | ({ readonly kind: "frame" } & LogFrame)
-  /** Stamps up to `time` are admitted from here on. */
-  | { readonly kind: "admit"; readonly time: number }
-  | { readonly kind: "horizon"; readonly state: HorizonState }
-  | {
-      readonly kind: "members";
-      readonly members: readonly RememberedMember[];
-      readonly dropped: readonly string[];
-    };
+) & { readonly place?: StreamPlace };
 
 /** A failure on its way between threads. */
 export interface PlainFailure {
