@@ -250,6 +250,7 @@ export class SimulatedCluster {
       const wrong = this.ledger.made(entry);
       if (wrong !== undefined) this.auditor.report(`${node.id}: ${entry.key} ${wrong}`);
     };
+    store.onBuried = (entry) => this.ledger.buried(entry);
     store.onRefused = (entries) => this.ledger.unmade(entries);
     store.onInverted = ({ key }) =>
       this.auditor.report(`${node.id}: ${key} is older than what stands before it in its frame`);

@@ -51,6 +51,11 @@ export class Ledger {
     return undefined;
   }
 
+  /** Called when a node has written a delete without being asked. */
+  buried(entry: Entry): void {
+    this.#made.set(this.#names.nameOf(entry.stamp), entry);
+  }
+
   /** Called when the disk has refused writes that a node had stamped: it may give their stamps to others. */
   unmade(entries: readonly Entry[]): void {
     for (const entry of entries) {

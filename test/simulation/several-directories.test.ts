@@ -25,6 +25,12 @@ const HISTORY: readonly (readonly [
   ],
   [38, 3, "all", "a node did not go back to the best directory, whose answers it had cut off"],
   [7003608, 2, "all", "a comparison that went on ended below what had been acknowledged since"],
+  [
+    23205232,
+    2,
+    "all",
+    "a write that one directory had passed on and another refused undid the delete that followed",
+  ],
   [8300279, 3, "all", "a cursor passed what a full disk had refused and its node had not heard of"],
 ];
 

@@ -48,6 +48,8 @@ export class WriteNames {
   readonly #successors = new Map<string, string>();
   /** By name: the write that this one has replaced at its node. */
   readonly #replaced = new Map<string, string>();
+  /** The stamps that nodes have taken back, by their times. */
+  readonly #takenBack = new Map<number, Stamp>();
 
   /** The present stamp of the write `name`. */
   stampOf(name: string): Stamp {
@@ -70,12 +72,27 @@ export class WriteNames {
     return this.#names.get(text) ?? text;
   }
 
+  /** Whether a stamp is one that a node gives to what it writes above a stamp that was taken back. */
+  isAboveTakenBack(stamp: Stamp): boolean {
+    const takenBack = this.#takenBack.get(stamp.time);
+    return takenBack !== undefined && compareStamps(stamp, takenBack) > 0;
+  }
+
   rename(old: Stamp, stamp: Stamp): void {
+    if (compareStamps(old, stamp) !== 0) this.#takenBack.set(old.time, old);
     const name = this.nameOf(old);
     this.#names.set(this.#texts.nameOf(stamp), name);
     this.#stamps.set(name, stamp);
     const lowest = this.#lowest.get(name);
     if (lowest === undefined || compareStamps(stamp, lowest) < 0) this.#lowest.set(name, stamp);
+  }
+
+  /** Records that the write with stamp `old`, which stays what it is for who holds it, was written once more with the higher stamp `stamp`. */
+  raise(old: Stamp, stamp: Stamp): void {
+    const name = this.nameOf(old);
+    this.#names.set(this.#texts.nameOf(stamp), name);
+    this.#stamps.set(name, stamp);
+    if (!this.#lowest.has(name)) this.#lowest.set(name, old);
   }
 
   /**
@@ -114,6 +131,8 @@ export class TracedStore extends MemoryReplicaStore {
   names: WriteNames | undefined;
   /** Called with each write that the node stamps. */
   onMade: (entry: Entry) => void = () => {};
+  /** Called with each delete that the node writes, without being asked, above a stamp that was taken back. */
+  onBuried: (entry: Entry) => void = () => {};
   /** Called with the writes of a record that the disk has refused. */
   onRefused: (entries: readonly Entry[]) => void = () => {};
   /** Called when the store has committed a record. */
@@ -159,6 +178,12 @@ export class TracedStore extends MemoryReplicaStore {
     const written = new Map<string, Entry>();
     for (const entry of entries) {
       const current = written.get(entry.key) ?? this.get(entry.key);
+      if (this.#isRaised(entry, current)) {
+        if (current === undefined) this.onBuried(entry);
+        else this.names?.raise(current.stamp, entry.stamp);
+        written.set(entry.key, entry);
+        continue;
+      }
       const isResubmitted = current !== undefined && !replaces(entry, current);
       if (current !== undefined && !isResubmitted) this.names?.replace(current.stamp, entry.stamp);
       written.set(entry.key, entry);
@@ -167,6 +192,14 @@ export class TracedStore extends MemoryReplicaStore {
       this.onMade(entry);
     }
     return made;
+  }
+
+  /** Whether an entry is what was there already, or was gone, written above a stamp that was taken back. */
+  #isRaised(entry: Entry, current: Entry | undefined): boolean {
+    if (this.names?.isAboveTakenBack(entry.stamp) !== true) return false;
+    if (current === undefined) return entry.deleted;
+    const isSame = entry.deleted === current.deleted && entry.expiresAtMs === current.expiresAtMs;
+    return isSame && replaces(entry, current) && equalBytes(entry.value, current.value);
   }
 
   #rename({ frame, entries, replaced }: Extract<ReplicaRecord, { kind: "restamp" }>): void {
@@ -187,6 +220,10 @@ export class TracedStore extends MemoryReplicaStore {
       }
     }
   }
+}
+
+function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, index) => byte === b[index]);
 }
 
 function inverted(entries: readonly Entry[]): readonly Entry[] {

@@ -7,6 +7,7 @@ import type {
   ReplicaRecord,
   Summary,
   TailRun,
+  TakenBack,
 } from "@meridian/protocol";
 
 import type { Done } from "./done.ts";
@@ -42,6 +43,8 @@ export interface ReplicaStore {
    * this horizon could be read here. What is appended later, and is as old, the owner has to compare with it first.
    */
   readonly horizon: number;
+  /** The stamps that durable restamps have taken back, as far as the store remembers. */
+  readonly takenBack: Pick<TakenBack, "isEmpty" | "has">;
   /** Why records of others' entries cannot be made durable now; undefined while they can. Such records fail. The store finds out by itself when that is over. */
   readonly stall: MeridianError | undefined;
   /** Why the next `set` of a client may be refused; undefined while there is clearly room. Every `stall` is also a `shortage`. */

@@ -10,7 +10,7 @@ import { MeridianError } from "./errors.ts";
 export interface Stamp {
   /** Milliseconds since `STAMP_EPOCH_MS` × 4096 + a counter. A whole number in [1, 2^53). */
   readonly time: number;
-  /** A whole number in [1, 2^48), drawn anew each time a node opens its database. */
+  /** A whole number in [1, 2^48), drawn anew each time a node opens its database or sets its stamps back. */
   readonly origin: number;
 }
 

@@ -13,6 +13,8 @@ export interface Rules {
   readonly refusedIsRestamped: boolean;
   /** New stamps lie above every stamp that the node has seen admitted. */
   readonly newStampsLieAboveAdmitted: boolean;
+  /** An entry that comes with a stamp that was taken back does not win over what this node holds. */
+  readonly takenBackIsOutranked: boolean;
   /** No write is stamped while others get new stamps. */
   readonly writesWaitForRestamping: boolean;
   /** A reconciliation starts over when stamps are lowered under it. */
@@ -53,6 +55,7 @@ export const ALL_RULES: Rules = {
   stampsAheadAreRefused: true,
   refusedIsRestamped: true,
   newStampsLieAboveAdmitted: true,
+  takenBackIsOutranked: true,
   writesWaitForRestamping: true,
   restampingRestartsComparison: true,
   comparisonOutlivesCrash: true,

@@ -1,5 +1,5 @@
 /** The time that most members agree on: a table of clocks that are wrong, and of what may be built on the rest. */
-import { STAMP_EPOCH_MS, stampTimeOf } from "@meridian/protocol";
+import { BURIAL_ORIGIN, compareStamps, STAMP_EPOCH_MS, stampTimeOf } from "@meridian/protocol";
 import { isMajority, vote } from "@meridian/replication/source/time/clock-vote";
 import { ClusterClock } from "@meridian/replication/source/time/cluster-clock";
 import { HybridClock } from "@meridian/replication/source/time/hybrid-clock";
@@ -340,6 +340,32 @@ describe("the ceiling of stamps that a log has", () => {
       const bound = ceiling.boundFor(time);
       expect(bound).toBeGreaterThan(time);
       expect(bound).toBeLessThanOrEqual(time + stampTimeOf(STAMP_EPOCH_MS + DRIFT_MS));
+    },
+  );
+});
+
+describe("a clock that goes back", () => {
+  it("does not issue a stamp twice, and knows which are its own", () => {
+    const stamps = new HybridClock(seededRandom(1), 5);
+    const issued = [stamps.next(0), stamps.next(0)];
+    stamps.lower(5);
+    const again = [stamps.next(0), stamps.next(0)];
+    expect(again.map(({ time }) => time)).toEqual(issued.map(({ time }) => time));
+    const names = [...issued, ...again].map(({ time, origin }) => `${time} ${origin}`);
+    expect(new Set(names).size).toBe(4);
+    for (const stamp of [...issued, ...again]) expect(stamps.hasIssued(stamp)).toBe(true);
+    expect(stamps.hasIssued({ time: 6, origin: 1 })).toBe(false);
+  });
+
+  it.each([1, 2 ** 47, BURIAL_ORIGIN - 2, BURIAL_ORIGIN - 1, BURIAL_ORIGIN])(
+    "finds a stamp just above one of origin %d, below those of a later time or at the first of them",
+    (origin) => {
+      const stamps = new HybridClock(seededRandom(1), 5);
+      const [below, above] = [{ time: 9, origin }, stamps.above({ time: 9, origin })];
+      expect(compareStamps(above, below)).toBeGreaterThan(0);
+      expect(above.time).toBeLessThanOrEqual(10);
+      expect(above.time === 9 || origin >= BURIAL_ORIGIN - 1).toBe(true);
+      expect(above.origin).toBeLessThan(BURIAL_ORIGIN);
     },
   );
 });

@@ -11,6 +11,7 @@ import { QuarantineWriter } from "./quarantine.ts";
 import { applyRecord, type ReplicaFacts } from "./replica-state.ts";
 import type { Purged } from "./sweep.ts";
 import { TailWriter } from "./tail-table.ts";
+import { TakenBackWriter } from "./taken-back-table.ts";
 import type { ReplicaCommit, ReplicaWrite } from "./writer-messages.ts";
 
 /** How many rows one call of `trim` looks at. */
@@ -92,6 +93,7 @@ class ReplicaJournal implements Journal<ReplicaWrite, ReplicaCommit> {
   readonly #sql: Statements;
   readonly #quarantine: QuarantineWriter;
   readonly #tail: TailWriter;
+  readonly #takenBack: TakenBackWriter;
   /** Nothing is kept for being recent. */
   pressed = false;
   #state: State;
@@ -104,6 +106,7 @@ class ReplicaJournal implements Journal<ReplicaWrite, ReplicaCommit> {
     this.#sql = prepare(database);
     this.#quarantine = new QuarantineWriter(database);
     this.#tail = new TailWriter(database);
+    this.#takenBack = new TakenBackWriter(database);
     const row = readReplicaState(database);
     this.#state = {
       facts: readReplicaFacts(database, row),
@@ -174,6 +177,7 @@ class ReplicaJournal implements Journal<ReplicaWrite, ReplicaCommit> {
     this.#release(write.released);
     if (write.id === 0) return;
     if (write.replaced !== null) this.#leaveOutbox(outboxPosition);
+    if (write.takenBack !== null) this.#takenBack.add(write.takenBack);
     const inOutbox = outboxPosition > before.outboxAcknowledged;
     this.#sql.insert.run(
       write.id,

@@ -12,6 +12,8 @@ import {
   type RemoteRecord,
   type ReplicaRecord,
   type TailRun,
+  type TakenBack,
+  takenBackBy,
 } from "@meridian/protocol";
 import type { Done, EntryMark, ReplicaStore, SummaryPage } from "@meridian/ports";
 import { randomIdentity, type Random } from "@meridian/runtime";
@@ -35,6 +37,7 @@ import { applyRecord, type ReplicaFacts } from "./replica-state.ts";
 import type { StoreOptions } from "./store-options.ts";
 import type { StoreStats } from "./store-stats.ts";
 import { readTail } from "./tail-table.ts";
+import { readTakenBack } from "./taken-back-table.ts";
 import { BYTES_PER_TURN, otherWork, ROWS_PER_TURN } from "./turns.ts";
 import type { WriterClient } from "./writer-client.ts";
 import type { QuarantineWrite, ReplicaCommit, ReplicaWrite } from "./writer-messages.ts";
@@ -82,6 +85,7 @@ export class SqliteReplicaStore implements ReplicaStore {
   readonly #outbox: Database.Statement<[number, number], OutboxRow>;
   readonly tail: readonly TailRun[] | undefined;
   readonly isCopy: boolean;
+  readonly takenBack: TakenBack;
   /** The facts after the last appended record, and after the last durable one. */
   #told: ReplicaFacts;
   #durable: ReplicaFacts;
@@ -106,6 +110,7 @@ export class SqliteReplicaStore implements ReplicaStore {
     this.#durable = this.#told;
     this.isCopy = row.incarnation === 0;
     this.tail = readTail(database);
+    this.takenBack = readTakenBack(database);
     this.#foldedThrough = row.folded_through;
     this.#committed = { admittedTime: row.admitted_time, quarantined: row.quarantined };
     this.#writer = parts.connect({
@@ -341,6 +346,7 @@ export class SqliteReplicaStore implements ReplicaStore {
     const id = this.#told.journalThrough + 1;
     const block = new Uint8Array(frame.block);
     const bytes = block.byteLength;
+    const takenBack = replaced === undefined ? [] : takenBackBy({ entries, replaced });
     const write = {
       kind: "entries",
       id,
@@ -350,12 +356,16 @@ export class SqliteReplicaStore implements ReplicaStore {
       claim: entries.every(({ deleted }) => deleted) ? "essential" : "set",
       outboxPosition,
       replaced: replaced === undefined ? null : numbersOf(replaced),
+      takenBack: takenBack.length === 0 ? null : numbersOf(takenBack),
       cursor: null,
       run: null,
       quarantined: null,
       released,
     } as const;
-    this.#write(write, done, () => this.#overlay.commit({ id, bytes }, entries, replaced));
+    this.#write(write, done, () => {
+      this.#overlay.commit({ id, bytes }, entries, replaced);
+      this.takenBack.add(takenBack);
+    });
   }
 
   #appendRemote(record: RemoteRecord, done: Done): void {
@@ -373,6 +383,7 @@ export class SqliteReplicaStore implements ReplicaStore {
       claim: entries.every(({ deleted }) => deleted) ? "essential" : "copy",
       outboxPosition: 0,
       replaced: null,
+      takenBack: null,
       cursor: cursor ?? null,
       run: runOf(record),
       quarantined: quarantined === undefined ? null : quarantineWrite(quarantined),

@@ -190,6 +190,14 @@ const DIRECTORY_5 = `
   ALTER TABLE entries ADD COLUMN attributes BLOB;
 `;
 
+const REPLICA_ADDITIONS = `
+  CREATE TABLE IF NOT EXISTS taken_back (
+    id INTEGER PRIMARY KEY,
+    time INTEGER NOT NULL,
+    origin INTEGER NOT NULL
+  );
+`;
+
 const DIRECTORY_ADDITIONS = `
   CREATE TABLE IF NOT EXISTS compared (
     id INTEGER PRIMARY KEY,
@@ -214,7 +222,7 @@ export const SCHEMAS: Readonly<Record<StoreKind, StoreSchema>> = {
   replica: {
     applicationId: 0x4d52444e,
     migrations: [REPLICA_1, REPLICA_2, REPLICA_3, REPLICA_4, REPLICA_5],
-    additions: "",
+    additions: REPLICA_ADDITIONS,
   },
   directory: {
     applicationId: 0x4d524444,

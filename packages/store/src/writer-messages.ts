@@ -22,6 +22,8 @@ export type ReplicaWrite =
       readonly outboxPosition: number;
       /** For a restamp: the replaced stamps, as pairs of time and origin. */
       readonly replaced: Float64Array | null;
+      /** Likewise, those of them that are taken back. */
+      readonly takenBack: Float64Array | null;
       readonly cursor: Cursor | null;
       /** The frame of a log that it came with; null for what came otherwise. */
       readonly run: TailRun | null;

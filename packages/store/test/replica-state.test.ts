@@ -27,6 +27,7 @@ const entries = (given: Partial<Entries>): Entries => ({
   claim: "set",
   outboxPosition: 0,
   replaced: null,
+  takenBack: null,
   cursor: null,
   run: null,
   quarantined: null,

@@ -25,6 +25,7 @@ function write(position: number, key: string): ReplicaWrite {
     claim: "set",
     outboxPosition: position,
     replaced: null,
+    takenBack: null,
     cursor: null,
     run: null,
     quarantined: null,

@@ -13,6 +13,8 @@ import {
   type OutboxFrame,
   type QuarantinedEntry,
   type ReplicaRecord,
+  TakenBack,
+  takenBackBy,
   type TailRun,
 } from "@meridian/protocol";
 
@@ -37,6 +39,7 @@ export interface ReplicaDisk {
   /** By id, in the order of the ids. */
   quarantine: Map<number, QuarantinedEntry>;
   quarantineThrough: number;
+  takenBack: TakenBack;
 }
 
 /** The disk of a node that has never run. */
@@ -55,6 +58,7 @@ export function emptyReplicaDisk(incarnation: number): ReplicaDisk {
     outbox: [],
     quarantine: new Map(),
     quarantineThrough: 0,
+    takenBack: new TakenBack(),
   };
 }
 
@@ -66,6 +70,7 @@ export function copyReplicaDisk(disk: ReplicaDisk): ReplicaDisk {
     tail: [...disk.tail],
     outbox: [...disk.outbox],
     quarantine: new Map(disk.quarantine),
+    takenBack: disk.takenBack.copy(),
   };
 }
 
@@ -123,6 +128,10 @@ export class MemoryReplicaStore implements ReplicaStore {
 
   get horizon(): number {
     return this.#disk.horizon;
+  }
+
+  get takenBack(): TakenBack {
+    return this.#disk.takenBack;
   }
 
   get quarantined(): number {
@@ -324,6 +333,7 @@ export class MemoryReplicaStore implements ReplicaStore {
       }
     }
     this.#merge(record.entries);
+    this.#disk.takenBack.add(takenBackBy(record));
   }
 
   #acknowledge(through: number): void {

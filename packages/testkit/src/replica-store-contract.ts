@@ -264,6 +264,17 @@ function describeRestamps<S extends ReplicaStore>(harness: StoreHarness<S>): voi
         ]);
       }));
   }
+
+  it("remembers the stamps that it has taken back, and no others", () =>
+    withStore(harness, async (store, reopen) => {
+      await append(store, local(1, [entry("a", 90), entry("b", 10)]));
+      expect(store.takenBack.isEmpty).toBe(true);
+      await append(store, restampOf([entry("a", 20), entry("b", 10)], [stamp(90), stamp(10)]));
+      for (const opened of [store, await reopen()]) {
+        const found = [90, 20, 10].filter((time) => opened.takenBack.has(stamp(time)));
+        expect(found).toEqual([90]);
+      }
+    }));
 }
 
 function describeScans<S extends ReplicaStore>(harness: StoreHarness<S>): void {

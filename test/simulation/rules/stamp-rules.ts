@@ -76,6 +76,14 @@ export const STAMP_RULES: readonly Rule[] = [
     parts: () => without("newStampsLieAboveAdmitted"),
   },
   {
+    rule: "an entry that comes with a stamp that was taken back does not win over what the node holds",
+    off: "it wins by its stamp",
+    faults: "all",
+    directories: 2,
+    seed: 23205232,
+    parts: () => without("takenBackIsOutranked"),
+  },
+  {
     rule: "no write is stamped while others get new stamps",
     off: "writes go on",
     faults: "all",

@@ -1,5 +1,5 @@
 import type { Done } from "@meridian/ports";
-import { encodeBlock, type RemoteRecord } from "@meridian/protocol";
+import { encodeBlock, replaces, type Entry, type RemoteRecord } from "@meridian/protocol";
 
 import type { ReplicaHorizon } from "../horizon/replica-horizon.ts";
 import type { NodeContext } from "../node/node-context.ts";
@@ -61,14 +61,28 @@ export class ReplicaIntake implements Intake {
   }
 
   /** The entries of a frame that go into the store: nearly always all of them, as they came. */
-  #recordOf({ header, entries, block, isDonation }: ReceivedFrame): RemoteRecord {
+  #recordOf(frame: ReceivedFrame): RemoteRecord {
     const { time, events, rules } = this.#context;
+    const { header, block, isDonation } = frame;
     const { highestTime, after } = header;
+    const returned = this.#returned(frame.entries);
+    const hasReturned = returned.length > 0;
+    if (hasReturned) events.emit.returned(returned, this.#position.hold(after));
+    const entries = hasReturned
+      ? frame.entries.filter((entry) => !returned.includes(entry))
+      : frame.entries;
     const atMs = time.nowMs();
     // The quarantine keeps an entry that by any clock may still be live.
     const expiredByMs = time.confirmedMs() ?? 0;
     const screened = this.#horizon.screen(entries, isDonation, expiredByMs);
-    if (screened === undefined) return { kind: "remote", entries, block, highestTime };
+    if (screened === undefined) {
+      return {
+        kind: "remote",
+        entries,
+        block: hasReturned ? encodeBlock(entries) : block,
+        highestTime,
+      };
+    }
     const { quarantined } = screened;
     const kept = rules.absentIsBuried ? screened.kept : entries;
     const offered = rules.absentIsBuried ? screened.offered : [];
@@ -77,5 +91,15 @@ export class ReplicaIntake implements Intake {
     const record: RemoteRecord = { kind, entries: kept, block: encodeBlock(kept), highestTime };
     if (quarantined.length === 0) return record;
     return { ...record, quarantined: { entries: quarantined, atMs } };
+  }
+
+  /** The entries whose stamps were taken back, and that would win over what the store holds. */
+  #returned(entries: readonly Entry[]): readonly Entry[] {
+    const { store, rules } = this.#context;
+    const { takenBack } = store;
+    if (takenBack.isEmpty || !rules.takenBackIsOutranked) return [];
+    return entries.filter(
+      (entry) => takenBack.has(entry.stamp) && replaces(entry, store.peek(entry.key)),
+    );
   }
 }

@@ -65,6 +65,8 @@ export interface NodeEvents extends ApplierEvents, Required<ReplicaLinkEvents<No
   taken(through: number, keys: readonly string[]): void;
   /** The log has sent entries that `entries` replace. The owner puts `entries` into the outbox, and then calls `offered`. */
   corrected(entries: readonly Entry[], offered: () => void): void;
+  /** The log has sent entries whose stamps were taken back. The owner writes what the store holds of their keys above them, and then calls `outranked`. */
+  returned(entries: readonly Entry[], outranked: () => void): void;
   /** Traced writes of others are durable. */
   traced(frame: TracedFrame): void;
   /** Entries have gone into the quarantine. */

@@ -124,8 +124,7 @@ export class Replica {
     this.#positions = new Positions(context, parts);
     this.acknowledgements = new Acknowledgements(context);
     events.connect(this.#handlers());
-    const [acknowledgements, positions] = [this.acknowledgements, this.#positions];
-    const waited = { acknowledgements, positions };
+    const waited = { acknowledgements: this.acknowledgements, positions: this.#positions };
     const { submitter } = parts;
     const bounded = { limits, ...waited, submitter, store, time: context.time };
     if (options.metrics !== undefined) registerReplica(options.metrics, this, bounded);
@@ -280,6 +279,7 @@ export class Replica {
       changed: (entries) => this.#options.onChange?.(entries, false),
       taken: (through, keys) => this.#home.onTaken(through, keys),
       corrected: (entries, offered) => this.#settlement.offer(entries, offered),
+      returned: (entries, outranked) => this.#settlement.outrank(entries, outranked),
       traced: (frame) => this.#options.onTraced?.(frame),
       quarantined: (entries) => this.quarantine.report(entries),
       donated: (id, count) => reconciliation.onDonation(id, count),

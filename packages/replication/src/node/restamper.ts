@@ -188,7 +188,7 @@ export class Restamper {
     const { stamps, events } = this.#context;
     const see = ({ block, count }: OutboxFrame): boolean => {
       for (const { stamp } of decodeBlock(block, count)) {
-        if (stamp.origin !== stamps.origin && stamp.time <= bound) outdated.observe(stamp.time);
+        if (!stamps.hasIssued(stamp) && stamp.time <= bound) outdated.observe(stamp.time);
       }
       return true;
     };
@@ -324,7 +324,7 @@ export class Restamper {
 
   /** Whether an entry was written before the database was opened. */
   #isOutdated({ stamp }: Entry): boolean {
-    return stamp.origin !== this.#context.stamps.origin;
+    return !this.#context.stamps.hasIssued(stamp);
   }
 
   /**

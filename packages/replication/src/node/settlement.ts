@@ -91,15 +91,23 @@ export class Settlement implements ReconcilingParty {
    * once: the reconciliation waits until the entries are acknowledged, and the node saves no cursor before the reconciliation ends.
    */
   offer(entries: readonly Entry[], done: () => void): void {
-    const { writes } = this.#parts;
+    this.#parts.writes.offer(entries, this.#whenOffered(entries.length, done));
+  }
+
+  /** Likewise, but puts what the store holds of the keys of `entries` into the outbox, above them. */
+  outrank(entries: readonly Entry[], done: () => void): void {
+    this.#parts.writes.outrank(entries, this.#whenOffered(entries.length, done));
+  }
+
+  #whenOffered(count: number, done: () => void): WriteDone {
     if (this.reconciliation.isActive) {
-      writes.offer(entries, this.#whenCommitted(this.reconciliation.hold(entries.length)));
-      return done();
+      done();
+      return this.#whenCommitted(this.reconciliation.hold(count));
     }
-    writes.offer(entries, (failure) => {
+    return (failure) => {
       if (failure === undefined) done();
       else this.#fail(failure);
-    });
+    };
   }
 
   get rules(): Rules {

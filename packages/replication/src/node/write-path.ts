@@ -22,6 +22,7 @@ import {
   MeridianError,
   NO_BYTES,
   replaces,
+  tombstone,
   VALUE_BYTES_MAX,
   type Entry,
   type Stamp,
@@ -235,6 +236,37 @@ export class WritePath {
     const partDone: WriteDone = (failure, receipt) => {
       if (receipt === undefined || rest.length === 0) done(failure, receipt);
       else this.offer(rest, done);
+    };
+    this.#enqueue({ make, isOld: true, released: [], reportApplied: false, done: partDone });
+  }
+
+  /**
+   * Writes what the store holds of the keys of `entries` once more, above them, and a delete where it holds nothing. Passes over those
+   * that something newer has replaced when their turn comes.
+   */
+  outrank(entries: readonly Entry[], done: WriteDone): void {
+    const { store, stamps } = this.#context;
+    let next = 0;
+    const make = (written: Map<string, Entry>): readonly Entry[] => {
+      const made: Entry[] = [];
+      const end = Math.min(entries.length, FRAME_ENTRIES_TARGET);
+      for (let bytes = 0; next < end && bytes < FRAME_BYTES_TARGET; next += 1) {
+        const returned = entries[next];
+        if (returned === undefined) break;
+        const { key } = returned;
+        const held = written.get(key) ?? store.get(key);
+        if (!replaces(returned, held)) continue;
+        const stamp = stamps.above(returned.stamp);
+        const again = held === undefined ? tombstone(key, stamp) : { ...held, stamp };
+        written.set(key, again);
+        made.push(again);
+        bytes += entryBytes(again);
+      }
+      return made;
+    };
+    const partDone: WriteDone = (failure, receipt) => {
+      if (receipt === undefined || next === entries.length) done(failure, receipt);
+      else this.outrank(entries.slice(next), done);
     };
     this.#enqueue({ make, isOld: true, released: [], reportApplied: false, done: partDone });
   }

@@ -1,0 +1,52 @@
+/**
+ * Stamps that a node has taken back: a directory refused their entries, which got new stamps and may have been overwritten or deleted
+ * under these. Another directory may have forwarded the same entries with the old stamps; when they come back from there, they must not win.
+ */
+import type { ReplicaRecord } from "./record.ts";
+import { compareStamps, type Stamp } from "./stamp.ts";
+
+/** How many stamps a store remembers at least, if there were so many; the oldest are forgotten first. */
+export const TAKEN_BACK_MAX = 32_768;
+
+/** The stamps that a restamp takes back: those of its entries that have another stamp than before. */
+export function takenBackBy({
+  entries,
+  replaced,
+}: Pick<Extract<ReplicaRecord, { kind: "restamp" }>, "entries" | "replaced">): Stamp[] {
+  return replaced.filter((old, index) => {
+    const stamp = entries[index]?.stamp;
+    return stamp !== undefined && compareStamps(stamp, old) !== 0;
+  });
+}
+
+/** Stamps that were taken back: as many as `TAKEN_BACK_MAX`, the newest to come. */
+export class TakenBack {
+  readonly #stamps = new Set<string>();
+
+  /** Whether there are none: nearly always. */
+  get isEmpty(): boolean {
+    return this.#stamps.size === 0;
+  }
+
+  has(stamp: Stamp): boolean {
+    return this.#stamps.has(nameOf(stamp));
+  }
+
+  copy(): TakenBack {
+    const copy = new TakenBack();
+    for (const name of this.#stamps) copy.#stamps.add(name);
+    return copy;
+  }
+
+  add(stamps: readonly Stamp[]): void {
+    for (const stamp of stamps) this.#stamps.add(nameOf(stamp));
+    for (const oldest of this.#stamps) {
+      if (this.#stamps.size <= TAKEN_BACK_MAX) return;
+      this.#stamps.delete(oldest);
+    }
+  }
+}
+
+function nameOf({ time, origin }: Stamp): string {
+  return `${time} ${origin}`;
+}

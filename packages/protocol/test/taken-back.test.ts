@@ -1,0 +1,32 @@
+import { expect, it } from "vitest";
+
+import { TakenBack, TAKEN_BACK_MAX, takenBackBy, tombstone, type Stamp } from "@meridian/protocol";
+
+it("a restamp takes back the stamps of what has another one now", () => {
+  const stamps = [1, 2, 3].map((time) => ({ time, origin: 7 }));
+  const replaced = stamps.map(({ time }) => ({ time: time === 2 ? 9 : time, origin: 7 }));
+  const entries = stamps.map((stamp) => tombstone("k", stamp));
+  expect(takenBackBy({ entries, replaced })).toEqual([{ time: 9, origin: 7 }]);
+});
+
+it("a stamp of the same time and of another origin is another stamp", () => {
+  const takenBack = new TakenBack();
+  takenBack.add([{ time: 5, origin: 7 }]);
+  expect([7, 8].map((origin) => takenBack.has({ time: 5, origin }))).toEqual([true, false]);
+});
+
+it("a list of stamps that is full forgets the oldest", () => {
+  const takenBack = new TakenBack();
+  expect(takenBack.isEmpty).toBe(true);
+  const at = (time: number): Stamp => ({ time, origin: 7 });
+  const stamps = Array.from({ length: TAKEN_BACK_MAX + 2 }, (_, index) => at(index + 1));
+  takenBack.add(stamps.slice(0, 3));
+  takenBack.add(stamps.slice(3));
+  expect(takenBack.isEmpty).toBe(false);
+  expect([1, 2, 3, TAKEN_BACK_MAX + 2].map((time) => takenBack.has(at(time)))).toEqual([
+    false,
+    false,
+    true,
+    true,
+  ]);
+});
