@@ -1,20 +1,22 @@
 /** Runs nats-servers with JetStream as processes, for tests. They are gone when `stop` has resolved. */
-import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createConnection } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { natsServerConfig, natsServerVersion } from "@meridian/local-cluster";
+
 import { freePort } from "./free-port.ts";
 
-const { status, stdout } = spawnSync("nats-server", ["--version"], { encoding: "utf8" });
+const version = natsServerVersion(process.env);
 
 /** Whether there is a nats-server to test with. */
-export const HAS_NATS = status === 0;
+export const HAS_NATS = version !== undefined;
 
 /** The version of the nats-server that is installed. */
-export const NATS_VERSION = /v([\d.]+)/.exec(stdout ?? "")?.[1] ?? "none";
+export const NATS_VERSION = version ?? "none";
 
 /** How servers are started. */
 export interface NatsOptions {
@@ -152,17 +154,12 @@ export class NatsServers {
 
   #configOf({ name, port, monitor }: Server, route: number, routes: readonly number[]): string {
     const { config = "", jetstream = true } = this.#options;
-    const store = join(this.folder, name);
-    mkdirSync(store, { recursive: true });
-    const peers = routes.map((peer) => `nats-route://127.0.0.1:${peer}`).join(", ");
-    return [
-      `server_name: ${name}`,
-      `listen: 127.0.0.1:${port}`,
-      `http: 127.0.0.1:${monitor}`,
-      jetstream ? `jetstream { store_dir: "${store}", max_mem: 64M, max_file: 4G }` : "",
-      peers && `cluster { name: tests, listen: "127.0.0.1:${route}", routes: [${peers}] }`,
-      config,
-    ].join("\n");
+    const folder = join(this.folder, name);
+    mkdirSync(folder, { recursive: true });
+    const store = jetstream ? folder : null;
+    const cluster = routes.length === 0 ? null : { port: route, routes };
+    const base = natsServerConfig({ name, port, store, cluster });
+    return [base, `http: "127.0.0.1:${monitor}"`, config].join("\n");
   }
 }
 

@@ -1,12 +1,13 @@
 /** Defines the command line: the commands, and for each the module that runs it, which is loaded only when it is used. */
 import { MeridianError } from "@meridian/protocol";
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 
 import type * as Cluster from "./commands/cluster.ts";
 import type { NearestFlags } from "./commands/cluster.ts";
 import type * as Config from "./commands/config.ts";
 import type { CheckFlags } from "./commands/config.ts";
 import type { CommandFlags } from "./commands/entries.ts";
+import type { LogKind } from "./dev/dev-log.ts";
 import type { DevOptions } from "./dev/run-dev.ts";
 import { chosenContext, type ContextChoice } from "./contexts.ts";
 import { directory } from "./command-options.ts";
@@ -136,11 +137,16 @@ function addConfig(program: Command, io: CliIo, done: (exitCode: number) => void
     .action(async () => done((await load()).schema(io)));
 }
 
+const LOGS: readonly LogKind[] = ["sqlite", "nats"];
+
 function addDev(program: Command, io: CliIo, done: (exitCode: number) => void): void {
   program
     .command("dev")
     .description("Runs a directory and five regions on this machine until Ctrl-C.")
-    .option("--directories <count>", "how many directories, which follow each other (default: 1)")
+    .option(
+      "--directories <count>",
+      "how many directories, which follow each other (default: 1; 2 with `--log nats`, of which one stands by)",
+    )
     .option("--regions <count>", "how many regions")
     .option("--region <id=lat,lon>", "a region, instead of the default ones; repeatable", collect)
     .option(
@@ -150,6 +156,12 @@ function addDev(program: Command, io: CliIo, done: (exitCode: number) => void): 
     .option(
       "--port <port>",
       "the first directory's port; the others follow it (default: 7400, or the next free block)",
+    )
+    .addOption(
+      new Option(
+        "--log <kind>",
+        "where the log lies: in the directory's folder, or in three servers of NATS, which this starts (default: sqlite)",
+      ).choices(LOGS),
     )
     .option("--data <directory>", "where data is kept between runs", ".meridian")
     .option("--fresh", "delete the data of earlier runs")

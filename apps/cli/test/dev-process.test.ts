@@ -1,94 +1,10 @@
 /** `meridian dev` as a process with children: what it starts, restarts, stops and leaves behind. */
-import { spawn, type ChildProcess } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 
-import { bundleSource } from "@meridian/source-bundle";
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 
-import { portIsFree } from "../src/dev/ports.ts";
-
-const bundled = (file: URL): Promise<string> => bundleSource(fileURLToPath(file));
-const DRIVER = await bundled(new URL("./fixtures/dev-driver.ts", import.meta.url));
-const CHILD = await bundled(new URL("./fixtures/child.ts", import.meta.url));
-const toClose: (() => unknown)[] = [];
-
-afterEach(async () => {
-  for (const close of toClose.splice(0).toReversed()) await close();
-});
-
-interface Run {
-  readonly parent: ChildProcess;
-  /** Everything written so far. */
-  readonly text: () => string;
-  readonly stdout: () => string;
-  /** Resolves once the text matches. */
-  readonly says: (pattern: RegExp) => Promise<void>;
-  /** Resolves once the process and its pipes are gone. */
-  readonly ended: Promise<number | null>;
-}
-
-function temporary(): string {
-  const path = mkdtempSync(join(tmpdir(), "meridian-dev-"));
-  toClose.push(() => rmSync(path, { recursive: true, force: true }));
-  return path;
-}
-
-/** Where the system takes no port from for those that ask for any, so that none is taken between looking and listening. */
-const PORTS = { first: 10_000, count: 20_000 } as const;
-let asked = 0;
-
-/** A port that is free with the three after it, the last for the playground, and that nobody else in this run is given. */
-async function freePort(): Promise<number> {
-  for (let turn = 0; turn < 100; turn += 1) {
-    // Runs side by side begin far from each other.
-    const offset = (process.pid * 97 + 4 * asked) % PORTS.count;
-    asked += 1;
-    const port = PORTS.first + offset;
-    const free = await Promise.all([port, port + 1, port + 2, port + 3].map(portIsFree));
-    if (!free.includes(false)) return port;
-  }
-  return expect.fail("no free ports");
-}
-
-async function start(options: object, env: Record<string, string> = {}): Promise<Run> {
-  const given = { port: String(await freePort()), regions: "2", ...options };
-  const parent = spawn(
-    process.execPath,
-    ["--conditions=@meridian/source", DRIVER, JSON.stringify(given)],
-    { env: { ...process.env, TEST_PROGRAM: CHILD, ...env }, stdio: ["ignore", "pipe", "pipe"] },
-  );
-  let [text, stdout] = ["", ""];
-  const waiting = new Set<() => void>();
-  const hear = (data: Buffer): void => {
-    text += data.toString();
-    for (const look of waiting) look();
-  };
-  parent.stdout.on("data", (data: Buffer) => {
-    stdout += data.toString();
-    hear(data);
-  });
-  parent.stderr.on("data", hear);
-  const ended = new Promise<number | null>((resolve) => parent.once("close", resolve));
-  const says = (pattern: RegExp): Promise<void> =>
-    new Promise((resolve, reject) => {
-      const look = (): void => {
-        if (!pattern.test(text)) return;
-        waiting.delete(look);
-        resolve();
-      };
-      waiting.add(look);
-      void ended.then(() => reject(new Error(`Ended without saying ${String(pattern)}:\n${text}`)));
-      look();
-    });
-  toClose.push(async () => {
-    parent.kill("SIGKILL");
-    await ended;
-  });
-  return { parent, text: () => text, stdout: () => stdout, says, ended };
-}
+import { freePort, lives, programsOf, start, temporary, untilGone } from "./dev-run.ts";
 
 /** The process numbers of every child there ever was. */
 function pids(data: string): number[] {
@@ -107,42 +23,6 @@ function storyOf(data: string, name: string): string {
   return readdirSync(folder)
     .map((file) => readFileSync(join(folder, file), "utf8"))
     .join("");
-}
-
-/** The process numbers of the programs that a run has started and that live. */
-function programsOf({ parent }: Run): number[] {
-  const children = readFileSync(`/proc/${parent.pid}/task/${parent.pid}/children`, "utf8");
-  const all = children.split(" ").filter(Boolean).map(Number);
-  // The bundler is a child, too, for a while.
-  return all.filter((pid) => lives(pid) && commandOf(pid).includes("--data="));
-}
-
-function commandOf(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8");
-  } catch {
-    return "";
-  }
-}
-
-function lives(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return !readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z ");
-  } catch {
-    return false;
-  }
-}
-
-async function untilGone(all: readonly number[]): Promise<void> {
-  // Those that should have ended do not outlive the test.
-  toClose.push(() => {
-    for (const pid of all.filter(lives)) process.kill(pid, "SIGKILL");
-  });
-  for (let turn = 0; turn < 2_000 && all.some(lives); turn += 1) {
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-  expect(all.filter(lives)).toEqual([]);
 }
 
 test("once every program is ready, the addresses and three curl lines are printed to stdout", async () => {

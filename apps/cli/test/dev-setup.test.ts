@@ -64,6 +64,7 @@ test.each<[string, DevFlags, RegExp]>([
     /`directory-2` twice/,
   ],
   ["a number of directories beside a file", { config: "x.json", directories: "2" }, /got both/],
+  ["a log beside a file", { config: "x.json", log: "nats" }, /got both/],
   ["two ways of saying which regions", { region: ["a=1,1"], regions: "2" }, /got both/],
   ["a file beside flags", { config: "x.json", regions: "2" }, /got both/],
   [
@@ -103,6 +104,7 @@ test("a cluster file says who is there, and its ports are kept", () => {
       { id: "b", lat: -3, lon: 4.5, port: undefined },
     ],
     clusterFile: config,
+    log: "sqlite",
   });
   const moved = readDevConfig({ config, port: "9100" });
   expect([...moved.directories, ...moved.regions].map(({ port }) => port)).toEqual([
@@ -122,7 +124,7 @@ test("ports that are right on two machines follow each other on one", async () =
     [{ id: "a", lat: 1, lon: 2, url: "http://10.0.0.1:7401" }],
   );
   const ports = await choosePorts(readDevConfig({ config }), () => Promise.resolve(true));
-  expect(ports).toEqual({ directories: [7400, 7401], regions: [7402], busy: [] });
+  expect(ports).toEqual({ directories: [7400, 7401], regions: [7402], nats: [], busy: [] });
 });
 
 test("a cluster file with something wrong is refused with the path of that", () => {
@@ -132,13 +134,42 @@ test("a cluster file with something wrong is refused with the path of that", () 
   );
 });
 
+test("a cluster file whose log others write is refused, and one with a log on this machine is not", () => {
+  const regions = [{ id: "a", lat: 1, lon: 2 }];
+  const withLog = (log: string): string => clusterFile([{ id: "one", log }], regions);
+  const remote = withLog("tls://127.0.0.1:4222,nats-2.example.com:4222");
+  expect(() => readDevConfig({ config: remote })).toThrowError(
+    refused("INVALID_CONFIG", /the directory `one` of .*,nats-2\.example\.com/),
+  );
+  const local = withLog("nats://127.0.0.1:4222,localhost:4223");
+  expect(readDevConfig({ config: local }).directories).toHaveLength(1);
+});
+
+test("with a log in a stream there are two directories, and ports for three servers behind all others", async () => {
+  const config = readDevConfig({ log: "nats", regions: "1" });
+  const ports = await choosePorts(config, () => Promise.resolve(true));
+  expect(ports).toEqual({
+    directories: [7400, 7401],
+    regions: [7402],
+    nats: [7403, 7404, 7405, 7406, 7407, 7408],
+    busy: [],
+  });
+  expect(readDevConfig({ log: "nats", directories: "1" }).directories).toHaveLength(1);
+});
+
 test("the default ports are 7400 for the directory and those after it for the regions", async () => {
   const ports = await choosePorts(readDevConfig({}), () => Promise.resolve(true));
-  expect(ports).toEqual({ directories: [7400], regions: [7401, 7402, 7403, 7404, 7405], busy: [] });
+  expect(ports).toEqual({
+    directories: [7400],
+    regions: [7401, 7402, 7403, 7404, 7405],
+    nats: [],
+    busy: [],
+  });
   const two = readDevConfig({ directories: "2", regions: "1" });
   expect(await choosePorts(two, () => Promise.resolve(true))).toEqual({
     directories: [7400, 7401],
     regions: [7402],
+    nats: [],
     busy: [],
   });
 });
@@ -149,6 +180,7 @@ test("a busy default port moves the cluster to the next block that is free as a 
   expect(ports).toEqual({
     directories: [7600],
     regions: [7601, 7602, 7603, 7604, 7605],
+    nats: [],
     busy: [7403],
   });
 });

@@ -28,11 +28,13 @@ export interface LogPlace extends Pick<
   readonly store: StoreOptions;
   /** Called once when nothing can be made durable any more. */
   readonly onLost: (failure: MeridianError) => void;
+  /** Called once if another directory writes the log, so that this one waits. */
+  readonly onStandby?: (() => void) | undefined;
 }
 
 /** Opens the log. In a stream, this waits while another directory writes it. */
 export async function openLog(place: LogPlace): Promise<OpenLog> {
-  const { log: address, logCredentials, cluster, store, onLost } = place;
+  const { log: address, logCredentials, cluster, store, onLost, onStandby } = place;
   if (address === null) {
     const state = await openDirectoryLog(store);
     return { log: state, state, close: () => state.close() };
@@ -48,6 +50,7 @@ export async function openLog(place: LogPlace): Promise<OpenLog> {
     tls: { caFile: place.tlsCa, certFile: place.tlsCert, keyFile: place.tlsKey },
     store,
     onLost,
+    onStandby,
   });
   return { log, state: log.state, close: () => log.close() };
 }

@@ -12,5 +12,6 @@ void runServer({
   version: programVersion,
   parse: (sources) => parseFlags("directory", sources),
   // Where it fails, nothing is lost: the nodes keep what was not acknowledged.
-  start: (flags, { logger, fail }) => startDirectory({ ...flags, logger, onFatal: fail }),
+  start: (flags, { logger, fail, standBy }) =>
+    startDirectory({ ...flags, logger, onFatal: fail, onStandby: standBy }),
 });

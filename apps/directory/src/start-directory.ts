@@ -77,6 +77,8 @@ export interface DirectoryOptions extends Omit<
   readonly tuning?: Partial<StoreTuning>;
   /** Told when the log cannot be written any more. The process is to end, and its supervisor to start it anew. */
   readonly onFatal?: (failure: MeridianError) => void;
+  /** Told once if another directory writes the log, so that this one stands by, and answers nobody until it takes over. */
+  readonly onStandby?: () => void;
 }
 
 /** The options that may change while a directory runs, the log's left out. */

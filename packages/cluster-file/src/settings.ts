@@ -42,9 +42,8 @@ export function settingsOf(
     if (value === undefined) return;
     settings.push({ name: option, text: String(value), source: `${name}: ${place}` });
   };
-  const urls = directoryUrls(file);
-  if (role === "region") add("directory", urls.join(","), "directories");
-  const peers = urls.filter((url) => url !== entry.url);
+  if (role === "region") add("directory", directoryUrls(file).join(","), "directories");
+  const peers = peersOf(file, entry);
   if (role === "directory" && peers.length > 0) add("peer", peers.join(","), "directories");
   if (entry.port === undefined) add("port", portOf(entry), `${path}.url`);
   for (const row of table) {
@@ -55,6 +54,14 @@ export function settingsOf(
     add(row.name, said?.members[member] as FileValue | undefined, `${said?.path}${member}`);
   }
   return settings;
+}
+
+/** The URLs of the directories that a directory follows: all others, but for those with the same log, of which one alone writes. */
+function peersOf({ directories }: ClusterFile, { id }: ProcessEntry): readonly string[] {
+  const log = directories.find((each) => each.id === id)?.log;
+  return directories
+    .filter((each) => each.id !== id && (log === undefined || each.log !== log))
+    .map(({ url }) => url);
 }
 
 /** An object of the file, and the beginning of its members' paths. */

@@ -72,6 +72,23 @@ test("a directory gets its own entry, the others as peers, and its own limits be
   });
 });
 
+test("directories with the same log do not follow each other, and follow those with another one", () => {
+  const urls = [1, 2, 3, 4].map((each) => `http://10.0.0.${each}:7400`);
+  const logs = ["nats://n:1", "nats://n:1", "nats://m:1", undefined];
+  const directories = urls.map((url, index) => {
+    const [id, log] = [`d${index + 1}`, logs[index]];
+    return log === undefined ? { id, url } : { id, url, log };
+  });
+  const shared = parseClusterFile(
+    JSON.stringify({ directories, regions: [{ id: "a", lat: 1, lon: 2 }] }),
+    "the file",
+  );
+  const peers = (id: string): string | undefined =>
+    settingsOf(shared, "directory", id, "the file").find(({ name }) => name === "peer")?.text;
+  expect(peers("d1")).toBe(`${urls[2]},${urls[3]}`);
+  expect(peers("d4")).toBe(`${urls[0]},${urls[1]},${urls[2]}`);
+});
+
 test("each setting says where in the file it stands", () => {
   const sources = settingsOf(FILE, "directory", "two", "c.json").map(({ source }) => source);
   expect(sources).toEqual([

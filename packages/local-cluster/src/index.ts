@@ -3,6 +3,12 @@ export { Ledger, type Attempt, type Got, type Order } from "./ledger.ts";
 export type { Line, Network, Outpost, Site } from "./line.ts";
 export { LinkProxy, type Flow } from "./link-proxy.ts";
 export { Load, gotOf, type Destination, type LoadCounts, type LoadOptions } from "./load.ts";
+export {
+  natsServerCommand,
+  natsServerConfig,
+  natsServerVersion,
+  type NatsServerSettings,
+} from "./nats-server.ts";
 export { DIRECTORY_PLACES, FIVE_PLACES, PLACES, type Place } from "./places.ts";
 export { directoryArguments, placeArguments, regionArguments } from "./program-arguments.ts";
 export { Program, type ProgramOptions } from "./program.ts";

@@ -29,6 +29,8 @@ export interface OpeningOptions {
   readonly store: StoreOptions;
   /** Called once when nothing can be made durable any more. End the process. */
   readonly onLost: (failure: MeridianError) => void;
+  /** Called once if another directory writes the log, so that this one stands by. */
+  readonly onStandby?: (() => void) | undefined;
   /** How long nobody may have answered before a standby takes over, in milliseconds. */
   readonly silenceMs?: number | undefined;
   /** By how many bytes the stream grows at least before the next snapshot is kept. */
@@ -184,15 +186,20 @@ class Opening {
     if (epoch === undefined || (await this.#isOwn(epoch))) return true;
     if (await this.#stream.isWritten()) {
       this.#silentSinceMs = undefined;
-      if (!this.#isStandby)
-        this.#logger.info("another directory writes the log; this one stands by");
-      this.#isStandby = true;
+      this.#standBy();
       return false;
     }
     const { silenceMs = SILENCE_MS } = this.#options;
     const nowMs = this.#clock.elapsedMs();
     this.#silentSinceMs ??= nowMs;
     return nowMs - this.#silentSinceMs >= silenceMs;
+  }
+
+  #standBy(): void {
+    if (this.#isStandby) return;
+    this.#isStandby = true;
+    this.#logger.info("another directory writes the log; this one stands by");
+    this.#options.onStandby?.();
   }
 
   /** The file with the epoch that was begun last from this data folder. The database cannot tell: it may be made from a snapshot of another's. */

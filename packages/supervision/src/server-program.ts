@@ -27,6 +27,8 @@ export interface ServerProcess {
   readonly tell: (message: Readonly<Record<string, unknown>>) => void;
   /** Ends the process at once with exit code 1, so that its supervisor starts it again. */
   readonly fail: () => void;
+  /** Tells systemd and the parent process that the server waits until another one is gone, and lets a signal end it until `start` resolves. */
+  readonly standBy: () => void;
 }
 
 /** A running server. */
@@ -95,12 +97,46 @@ async function serve<Values extends LogSettings>(
     }
     void server?.reload?.(changed);
   });
-  server = await program.start(values, { logger, tell, fail });
+  const waiting = new Waiting(logger);
+  const standBy = (): void => waiting.begin();
+  server = await program.start(values, { logger, tell, fail, standBy });
+  waiting.end();
   notifyReady(`listening on ${server.url}`);
   startWatchdog(systemClock);
   stopOnSignal(server, logger);
   tell({ type: "listening", url: server.url });
 }
+
+/** The time in which a server waits for another one to be gone. Whoever waits has all that it is to have, so for systemd it is started. */
+class Waiting {
+  readonly #logger: Logger;
+  #endWatchdog: () => void = () => {};
+
+  constructor(logger: Logger) {
+    this.#logger = logger;
+  }
+
+  begin(): void {
+    notifyReady("stands by until the server that works now is gone");
+    this.#endWatchdog = startWatchdog(systemClock);
+    for (const signal of STOP_SIGNALS) process.on(signal, this.#stop);
+    tell({ type: "status", status: "standby" });
+  }
+
+  end(): void {
+    this.#endWatchdog();
+    for (const signal of STOP_SIGNALS) process.off(signal, this.#stop);
+  }
+
+  /** There are no clients to finish with, and the disk has nothing that is not elsewhere. */
+  readonly #stop = (signal: NodeJS.Signals): void => {
+    notifyStopping();
+    this.#logger.info(`received ${signal}`);
+    process.exit(SERVER_EXIT.stopped);
+  };
+}
+
+const STOP_SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
 function stopOnSignal(server: Pick<RunningServer<never>, "stop">, logger: Logger): void {
   let stopping = false;
@@ -118,8 +154,7 @@ function stopOnSignal(server: Pick<RunningServer<never>, "stop">, logger: Logger
       },
     );
   };
-  process.on("SIGINT", stop);
-  process.on("SIGTERM", stop);
+  for (const name of STOP_SIGNALS) process.on(name, stop);
 }
 
 function tell(message: Readonly<Record<string, unknown>>): void {

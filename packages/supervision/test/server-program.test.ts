@@ -15,21 +15,20 @@ function serverOf(start: string): string {
       name: "server", summary: "", options: {},
       version: () => "1",
       parse: () => ({ kind: "run", values: { logLevel: "error", logFormat: "text" } }),
-      start: async () => { ${start} },
+      start: async (_, { standBy }) => { ${start} },
     });`;
 }
 
-describe.skipIf(reason !== undefined)(`a server under systemd${skipped}`, () => {
-  let systemd: SystemdReceiver;
-  beforeEach(async () => {
-    systemd = await SystemdReceiver.start();
-  });
-  afterEach(async () => {
-    await systemd.stop();
-  });
-  const run = (script: string): Program =>
-    new Program(script, { NOTIFY_SOCKET: systemd.socketPath });
+let systemd: SystemdReceiver;
+beforeEach(async () => {
+  if (reason === undefined) systemd = await SystemdReceiver.start();
+});
+afterEach(async () => {
+  if (reason === undefined) await systemd.stop();
+});
+const run = (script: string): Program => new Program(script, { NOTIFY_SOCKET: systemd.socketPath });
 
+describe.skipIf(reason !== undefined)(`a server under systemd${skipped}`, () => {
   it(
     "is ready once it listens, and not while it is still starting",
     async () => {
@@ -53,6 +52,48 @@ describe.skipIf(reason !== undefined)(`a server under systemd${skipped}`, () => 
       expect(await program.ended()).toBe("ended by exit 1");
       await systemd.until((said) => said.includes("STOPPING=1"));
       expect(systemd.messages).toEqual(["STOPPING=1"]);
+    },
+    TIME_LIMIT_MS,
+  );
+});
+
+describe.skipIf(reason !== undefined)(`a server that stands by under systemd${skipped}`, () => {
+  it(
+    "is ready when it stands by, and stops in order then",
+    async () => {
+      const program = run(
+        serverOf(`
+          standBy();
+          setImmediate(() => process.kill(process.pid, "SIGTERM"));
+          return new Promise((resolve) => setTimeout(resolve, 60_000));`),
+      );
+      expect(await program.ended()).toBe("ended by exit 0");
+      await systemd.until((said) => said.includes("STOPPING=1"));
+      const [status, ...others] = systemd.messages;
+      expect(status).toMatch(/STATUS=stands by/);
+      expect(others).toEqual(["READY=1", "STOPPING=1"]);
+    },
+    TIME_LIMIT_MS,
+  );
+
+  it(
+    "says that it listens once it has stood by, and lets its own stop answer signals",
+    async () => {
+      const program = run(
+        serverOf(`
+          standBy();
+          setImmediate(() => process.kill(process.pid, "SIGTERM"));
+          setTimeout(() => {}, 60_000);
+          return { url: "http://x", stop: async () => process.exit(7) };`),
+      );
+      expect(await program.ended()).toBe("ended by exit 7");
+      await systemd.until((said) => said.includes("STOPPING=1"));
+      expect(systemd.messages.slice(1)).toEqual([
+        "READY=1",
+        "STATUS=listening on http://x",
+        "READY=1",
+        "STOPPING=1",
+      ]);
     },
     TIME_LIMIT_MS,
   );

@@ -19,6 +19,7 @@ export function formatBanner(
   regions: readonly RunningPlace[],
   readyMs: number,
   playgroundUrl?: string,
+  log?: string,
 ): string {
   const rows = regions.map(({ id, lat, lon, url }) => [id, lat, lon, url]);
   const table = formatTable(
@@ -34,6 +35,9 @@ export function formatBanner(
     `Ready in ${(readyMs / 1000).toFixed(2)} s: ${some} and ${regions.length} region${regions.length === 1 ? "" : "s"}.`,
     "",
     table,
+    ...(log === undefined
+      ? []
+      : [`The first directory writes the log at ${log}; others stand by.`]),
     playgroundUrl === undefined
       ? `The world in a browser: ${directoryUrl}`
       : `The world in a browser, with a page to cut regions off and heal them: ${playgroundUrl}`,

@@ -3,11 +3,12 @@ import { join } from "node:path";
 
 import { directoryArguments, placeArguments, regionArguments } from "@meridian/local-cluster";
 import type { Random } from "@meridian/runtime";
-import type { NodeProgram } from "@meridian/supervision";
+import { commandOf, type NodeProgram } from "@meridian/supervision";
 
 import type { CliIo } from "../io.ts";
 import type { RunningDirectory } from "./banner.ts";
 import type { DevConfig } from "./dev-config.ts";
+import { isNews, logAddress, SERVER_NAMES, writeServers } from "./dev-log.ts";
 import { DevLog } from "./log-lines.ts";
 import type { Ports } from "./ports.ts";
 import { SupervisedChild } from "./supervised-child.ts";
@@ -31,6 +32,10 @@ export class DevCluster {
   readonly #options: ClusterOptions;
   readonly #log: DevLog;
   readonly #children = new Map<string, SupervisedChild>();
+  /** The nats-servers, which say nothing when they are ready. */
+  readonly #servers: SupervisedChild[] = [];
+  /** Directories that are started once the first one has the log, so that it is the one that writes. */
+  #standbys: SupervisedChild[] = [];
   /** The names of the programs that have been ready since their last start. */
   readonly #ready = new Set<string>();
   /** The directories in order of preference. */
@@ -47,6 +52,7 @@ export class DevCluster {
     this.#options = options;
     const { config, ports } = options;
     const names = [...config.directories, ...config.regions].map(({ id }) => id);
+    if (config.log === "nats") names.push(...SERVER_NAMES);
     this.#log = new DevLog(options.io, names);
     this.directories = config.directories.map(({ id }, index) => ({
       id,
@@ -60,29 +66,64 @@ export class DevCluster {
     });
   }
 
-  /** Starts all programs at the same time. Regions dial the directory until it listens. */
+  /** Starts all programs at the same time, but for directories that stand by. Regions dial the directory until it listens. */
   start(): void {
-    const { config, ports, directoryProgram, regionProgram, dialled } = this.#options;
+    this.#addServers();
+    this.#addDirectories();
+    this.#addRegions();
+    const [, ...others] = this.directories;
+    const later = this.#options.config.log === "nats" ? others : [];
+    this.#standbys = later.flatMap(({ id }) => this.#children.get(id) ?? []);
+    const now = [...this.#children.values()].filter((child) => !this.#standbys.includes(child));
+    for (const child of [...this.#servers, ...now]) child.start();
+  }
+
+  #addServers(): void {
+    const { config, ports } = this.#options;
+    if (config.log !== "nats") return;
+    for (const { name, command } of writeServers(this.#natsFolder, ports.nats)) {
+      const onLine = (line: string): void => {
+        if (isNews(line)) this.#log.write(name, line);
+      };
+      this.#servers.push(this.#child(name, command, onLine));
+    }
+  }
+
+  /** The folder with the streams, and with what directories make of them. No program has an id with a dot. */
+  get #natsFolder(): string {
+    return join(this.#options.dataPath, "log.nats");
+  }
+
+  #addDirectories(): void {
+    const { config, ports, directoryProgram, dataPath } = this.#options;
+    const isStream = config.log === "nats";
     const urls = this.directories.map(({ url }) => url);
     config.directories.forEach(({ id, place }, index) => {
-      const peers = urls.filter((_, other) => other !== index);
-      const args = [`--id=${id}`, ...directoryArguments(peers, place)];
-      this.#add(id, directoryProgram, [...this.#common(id, ports.directories[index]), ...args]);
+      const peers = isStream ? [] : urls.filter((_, other) => other !== index);
+      const log = isStream ? [`--log=${logAddress(ports.nats)}`] : [];
+      const folder = isStream ? this.#natsFolder : dataPath;
+      const common = this.#common(join(folder, id), ports.directories[index]);
+      const args = [...common, `--id=${id}`, ...directoryArguments(peers, place), ...log];
+      this.#add(id, commandOf(directoryProgram, args));
     });
+  }
+
+  #addRegions(): void {
+    const { config, ports, regionProgram, dialled, dataPath } = this.#options;
+    const urls = this.directories.map(({ url }) => url);
     config.regions.forEach((region, index) => {
       const { id } = region;
       const port = ports.regions[index];
       const args = [...regionArguments(region, dialled?.(id) ?? urls)];
       // The `url` of the cluster file is an address on the node's own machine.
       if (config.clusterFile !== undefined) args.push(`--url=${urlOf(port)}`);
-      this.#add(id, regionProgram, [...this.#common(id, port), ...args]);
+      this.#add(id, commandOf(regionProgram, [...this.#common(join(dataPath, id), port), ...args]));
     });
-    for (const child of this.#children.values()) child.start();
   }
 
-  #common(id: string, port = 0): readonly string[] {
-    const { config, dataPath } = this.#options;
-    const args = placeArguments("127.0.0.1", port, join(dataPath, id));
+  #common(data: string, port = 0): readonly string[] {
+    const { config } = this.#options;
+    const args = placeArguments("127.0.0.1", port, data);
     return config.clusterFile === undefined
       ? args
       : [
@@ -103,13 +144,14 @@ export class DevCluster {
     return [...this.#children.keys()].filter((name) => !this.#ready.has(name));
   }
 
-  /** Stops the regions, which hand over the writes that the directories lack, and then the directories. */
+  /** Stops the regions, which hand over the writes that the directories lack, then the directories, and then the servers with their log. */
   async stop(): Promise<void> {
     const children = [...this.#children];
     const regions = children.filter(([name]) => !this.#isDirectory(name));
     await Promise.all(regions.map(([, child]) => child.stop()));
     const directories = children.filter(([name]) => this.#isDirectory(name));
     await Promise.all(directories.map(([, child]) => child.stop()));
+    await Promise.all(this.#servers.map((server) => server.stop()));
   }
 
   #isDirectory(name: string): boolean {
@@ -123,19 +165,27 @@ export class DevCluster {
 
   /** Ends every process now. */
   kill(): void {
-    for (const child of this.#children.values()) child.kill();
+    for (const child of [...this.#children.values(), ...this.#servers]) child.kill();
   }
 
-  #add(name: string, program: NodeProgram, args: readonly string[]): void {
+  #add(name: string, command: readonly string[]): void {
+    const onLine = (line: string): void => this.#log.write(name, line);
+    this.#children.set(name, this.#child(name, command, onLine));
+  }
+
+  #child(
+    name: string,
+    command: readonly string[],
+    onLine: (line: string) => void,
+  ): SupervisedChild {
     const { random, graceMs, io } = this.#options;
-    const child = new SupervisedChild({
+    return new SupervisedChild({
       name,
-      program,
-      args,
+      command,
       env: io.env,
       random,
       graceMs,
-      onLine: (line) => this.#log.write(name, line),
+      onLine,
       onNews: (line) => {
         this.#ready.delete(name);
         this.say(line);
@@ -143,13 +193,16 @@ export class DevCluster {
       onMessage: (message) => this.#onMessage(name, message),
       onGivenUp: (reason) => this.#onGivenUp(reason),
     });
-    this.#children.set(name, child);
   }
 
   #onMessage(name: string, message: Readonly<Record<string, unknown>>): void {
     const { type, status } = message;
-    const isReady = this.#isDirectory(name)
-      ? type === "listening"
+    const isDirectory = this.#isDirectory(name);
+    if (isDirectory && type === "listening") {
+      for (const standby of this.#standbys.splice(0)) standby.start();
+    }
+    const isReady = isDirectory
+      ? type === "listening" || status === "standby"
       : type === "status" && status === "ready";
     if (!isReady || this.#ready.has(name)) return;
     this.#ready.add(name);

@@ -5,6 +5,8 @@ import { portOf, readClusterFile, type ClusterFile } from "@meridian/cluster-fil
 import { DIRECTORY_PLACES, PLACES, type Place } from "@meridian/local-cluster";
 import { checkIdentifier, MeridianError, parseCoordinates } from "@meridian/protocol";
 
+import type { LogKind } from "./dev-log.ts";
+
 /** How many regions there are by default. */
 const REGIONS_DEFAULT = 5;
 
@@ -30,6 +32,7 @@ export interface DevConfig {
   readonly regions: readonly RegionConfig[];
   /** The absolute path of the cluster file, from which the programs read their other options. */
   readonly clusterFile: string | undefined;
+  readonly log: LogKind;
 }
 
 /** The flags that describe the cluster. */
@@ -42,6 +45,7 @@ export interface DevFlags {
   /** Each is `id=lat,lon`. */
   readonly region?: readonly string[] | undefined;
   readonly port?: string | undefined;
+  readonly log?: LogKind | undefined;
 }
 
 const DIRECTORIES_MAX = 5;
@@ -50,13 +54,10 @@ const DIRECTORIES_MAX = 5;
 export function readDevConfig(flags: DevFlags): DevConfig {
   const firstPort = flags.port === undefined ? undefined : readPort("--port", Number(flags.port));
   if (flags.config !== undefined) {
-    if (
-      flags.directories !== undefined ||
-      flags.regions !== undefined ||
-      flags.region !== undefined
-    ) {
+    const { directories, regions, region, log } = flags;
+    if ([directories, regions, region, log].some((flag) => flag !== undefined)) {
       throw invalid(
-        "Expected `--config`, or `--directories`, `--region` and `--regions`, got both",
+        "Expected `--config`, or `--directories`, `--region`, `--regions` and `--log`, got both",
       );
     }
     return configOf(readClusterFile(flags.config), resolve(flags.config), firstPort);
@@ -64,9 +65,11 @@ export function readDevConfig(flags: DevFlags): DevConfig {
   if (flags.region !== undefined && flags.regions !== undefined) {
     throw invalid("Expected `--region` or `--regions`, got both");
   }
-  const directories = countedDirectories(flags.directories, firstPort);
+  const { log = "sqlite" } = flags;
+  // With a stream, one directory writes, and another one stands by.
+  const directories = countedDirectories(flags.directories, log === "nats" ? 2 : 1, firstPort);
   const regions = flags.region?.map(readRegionFlag) ?? firstPlaces(flags.regions);
-  return { directories, regions: checkIds(directories, regions), clusterFile: undefined };
+  return { directories, regions: checkIds(directories, regions), clusterFile: undefined, log };
 }
 
 /**
@@ -74,6 +77,7 @@ export function readDevConfig(flags: DevFlags): DevConfig {
  * the programs get successive ports instead.
  */
 function configOf(file: ClusterFile, path: string, firstPort: number | undefined): DevConfig {
+  checkLogs(file, path);
   const ports = [...file.directories, ...file.regions].flatMap((entry) => portOf(entry) ?? []);
   const kept = firstPort === undefined && new Set(ports).size === ports.length;
   return {
@@ -87,8 +91,22 @@ function configOf(file: ClusterFile, path: string, firstPort: number | undefined
       return { id, lat, lon, port: kept ? portOf(entry) : undefined };
     }),
     clusterFile: path,
+    log: "sqlite",
   };
 }
+
+/** Throws if a directory of this machine would write the log of a cluster elsewhere. */
+function checkLogs({ directories }: ClusterFile, path: string): void {
+  for (const { id, log } of directories) {
+    if (log === undefined || LOCAL_LOG.test(log)) continue;
+    throw invalid(
+      `Expected a cluster file whose log is on this machine, got the directory \`${id}\` of ${path} with the log at ${log}: run here, it would become a writer of that log. Leave \`log\` out, or run \`--log nats\` without the file`,
+    );
+  }
+}
+
+const LOCAL_LOG =
+  /^(nats|tls):\/\/(localhost|127(\.\d+){3}|\[::1\])(:\d+)?(,(localhost|127(\.\d+){3}|\[::1\])(:\d+)?)*\/?$/i;
 
 /** The place of a directory in a cluster file, which gives both numbers or none. */
 function placeOf({ lat, lon }: ClusterFile["directories"][number]): DirectoryConfig["place"] {
@@ -97,9 +115,10 @@ function placeOf({ lat, lon }: ClusterFile["directories"][number]): DirectoryCon
 
 function countedDirectories(
   count: string | undefined,
+  byDefault: number,
   firstPort: number | undefined,
 ): readonly DirectoryConfig[] {
-  const wanted = count === undefined ? 1 : Number(count);
+  const wanted = count === undefined ? byDefault : Number(count);
   if (!Number.isInteger(wanted) || wanted < 1 || wanted > DIRECTORIES_MAX) {
     throw invalid(
       `Expected \`--directories\` from 1 to ${DIRECTORIES_MAX}, got \`${count ?? ""}\``,

@@ -4,6 +4,7 @@ import { createServer } from "node:net";
 import { MeridianError } from "@meridian/protocol";
 
 import type { DevConfig } from "./dev-config.ts";
+import { NATS_PORTS } from "./dev-log.ts";
 
 /** The default port of the first directory. The other directories and the regions get the ports after it. */
 const DIRECTORY_PORT = 7400;
@@ -17,6 +18,8 @@ export interface Ports {
   /** In the order of the directories, and of the regions. */
   readonly directories: readonly number[];
   readonly regions: readonly number[];
+  /** Those of the nats-servers; empty without them. */
+  readonly nats: readonly number[];
   /** The ports that were wanted and are busy; empty if these are the wanted ones. */
   readonly busy: readonly number[];
 }
@@ -56,14 +59,19 @@ export async function choosePorts(config: DevConfig, isFree: PortCheck): Promise
   }
   throw new MeridianError(
     "ADDRESS_IN_USE",
-    `Expected a free block of ${wanted.directories.length + wanted.regions.length} ports between ${base} and ${base + BLOCKS_MAX * BLOCK_STEP}, got none; choose one with \`--port\``,
+    `Expected a free block of ${portsOf(wanted).length} ports between ${base} and ${base + BLOCKS_MAX * BLOCK_STEP}, got none; choose one with \`--port\``,
   );
 }
 
-type Block = Pick<Ports, "directories" | "regions">;
+type Block = Omit<Ports, "busy">;
 
-function block({ directories, regions }: DevConfig, base: number): Block {
-  const all = [...directories, ...regions];
+function portsOf({ directories, regions, nats }: Block): readonly number[] {
+  return [...directories, ...regions, ...nats];
+}
+
+function block({ directories, regions, log }: DevConfig, base: number): Block {
+  const servers = Array.from({ length: log === "nats" ? NATS_PORTS : 0 }, () => NO_PORT);
+  const all = [...directories, ...regions, ...servers];
   const taken = new Set(all.map(({ port }) => port));
   let last = base - 1;
   const next = (): number => {
@@ -76,7 +84,8 @@ function block({ directories, regions }: DevConfig, base: number): Block {
   if (beyond === undefined) {
     return {
       directories: ports.slice(0, directories.length),
-      regions: ports.slice(directories.length),
+      regions: ports.slice(directories.length, directories.length + regions.length),
+      nats: ports.slice(directories.length + regions.length),
     };
   }
   throw new MeridianError(
@@ -85,8 +94,10 @@ function block({ directories, regions }: DevConfig, base: number): Block {
   );
 }
 
-async function busyOf({ directories, regions }: Block, isFree: PortCheck): Promise<number[]> {
-  const ports = [...directories, ...regions];
+const NO_PORT = { port: undefined };
+
+async function busyOf(wanted: Block, isFree: PortCheck): Promise<number[]> {
+  const ports = portsOf(wanted);
   const free = await Promise.all(ports.map(isFree));
   return ports.filter((_, index) => free[index] === false);
 }

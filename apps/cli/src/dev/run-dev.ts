@@ -11,6 +11,7 @@ import { takeDataDirectory, type DataDirectory } from "./data-directory.ts";
 import { DevCluster } from "./dev-cluster.ts";
 import { readDevConfig, type DevConfig, type DevFlags } from "./dev-config.ts";
 import { DevLines } from "./dev-lines.ts";
+import { checkNatsServer, logAddress } from "./dev-log.ts";
 import { HAS_PLAYGROUND, loadPlayground, type RunningPlayground } from "./playground.ts";
 import { choosePorts, portIsFree, type Ports } from "./ports.ts";
 
@@ -39,6 +40,7 @@ export async function runDev(
   given?: NodePrograms,
 ): Promise<number> {
   const config = readDevConfig(options);
+  if (config.log === "nats") checkNatsServer(io.env);
   const programs = given ?? (await findPrograms());
   const data = takeDataDirectory(options.data, options.fresh === true);
   try {
@@ -92,7 +94,7 @@ async function openPlayground({
   readonly ports: Ports;
   readonly lines: DevLines;
 }): Promise<RunningPlayground | undefined> {
-  const next = Math.max(...ports.directories, ...ports.regions) + 1;
+  const next = Math.max(...ports.directories, ...ports.regions, ...ports.nats) + 1;
   try {
     const start = await loadPlayground();
     return await start({
@@ -165,7 +167,8 @@ async function runUntilStopped(
     const readyMs = performance.now();
     await built;
     const { url } = (await playground) ?? {};
-    io.stdout.write(formatBanner(cluster.directories, regions, readyMs, url));
+    const log = config.log === "nats" ? logAddress(ports.nats) : undefined;
+    io.stdout.write(formatBanner(cluster.directories, regions, readyMs, url, log));
   });
   try {
     const end = await Promise.race([stopped.signal, cluster.givenUp]);

@@ -1,18 +1,12 @@
 /** Keeps a program running: starts it again when it ends. */
 import { Backoff, type Random } from "@meridian/runtime";
-import {
-  commandOf,
-  ManagedProcess,
-  SERVER_EXIT,
-  type NodeProgram,
-  type ProcessEnd,
-} from "@meridian/supervision";
+import { ManagedProcess, SERVER_EXIT, type ProcessEnd } from "@meridian/supervision";
 
 /** What to run, and the callbacks. */
 export interface ChildOptions {
   readonly name: string;
-  readonly program: NodeProgram;
-  readonly args: readonly string[];
+  /** The program and its arguments. */
+  readonly command: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly random: Random;
   /** Called with each line that the program prints. */
@@ -27,7 +21,7 @@ export interface ChildOptions {
   readonly graceMs: number;
 }
 
-/** How many times in a row the program may end without ever having listened. */
+/** How many times in a row the program may end soon after its start without ever having listened. */
 const EARLY_DEATHS_MAX = 5;
 /** If the program ends after it has run for longer than this, in milliseconds, the pauses between starts begin with the shortest again. */
 const STEADY_MS = 10_000;
@@ -54,11 +48,11 @@ export class SupervisedChild {
   }
 
   start(): void {
-    const { name, program, args, env, onLine, onMessage } = this.#options;
+    const { name, command, env, onLine, onMessage } = this.#options;
     this.#startedMs = performance.now();
     const child = new ManagedProcess({
       name,
-      command: commandOf(program, args),
+      command,
       env,
       output: onLine,
       onMessage: (message) => {
@@ -100,12 +94,13 @@ export class SupervisedChild {
       onGivenUp(`${name} refuses its configuration (${how}); its log says why`);
       return;
     }
-    this.#earlyDeaths = this.#listened ? 0 : this.#earlyDeaths + 1;
+    const isSteady = performance.now() - this.#startedMs > STEADY_MS;
+    this.#earlyDeaths = this.#listened || isSteady ? 0 : this.#earlyDeaths + 1;
     if (this.#earlyDeaths >= EARLY_DEATHS_MAX) {
       onGivenUp(`${name} ended ${this.#earlyDeaths} times before it listened (${how})`);
       return;
     }
-    if (performance.now() - this.#startedMs > STEADY_MS) this.#pauses.reset();
+    if (isSteady) this.#pauses.reset();
     const pauseMs = Math.round(this.#pauses.nextMs());
     onNews(`${name} ended (${how}); it is started again in ${pauseMs} ms`);
     this.#restart = setTimeout(() => this.start(), pauseMs);
