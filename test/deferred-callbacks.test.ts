@@ -107,6 +107,8 @@ const KNOWN: Readonly<Record<string, readonly [number, string]>> = {
   "packages/replication/src/node/settlement.ts": [1, STEP],
   "packages/replication/src/node/submitter.ts": [1, STEP],
   "packages/replication/src/node/write-path.ts": [1, STEP],
+  "packages/replication/src/order/forwarding.ts": [1, OWN],
+  "packages/replication/src/order/sequencer.ts": [1, NAMES],
   "packages/runtime/src/cuts.ts": [1, OWN],
   "packages/runtime/src/deadlines.ts": [1, NAMES],
   "packages/runtime/src/history.ts": [1, OWN],

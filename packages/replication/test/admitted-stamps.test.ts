@@ -15,6 +15,37 @@ it("a frame waits until its stamps are durably admitted, and so does what is beh
   expect(other.frames.map(({ header }) => header.position)).toEqual([1, 2, 3]);
 });
 
+it("many frames that have waited go out in several turns, in their order, and none is acknowledged before", () => {
+  const FRAMES = 300;
+  const turns: (() => void)[] = [];
+  const rig = new DirectoryRig(
+    {},
+    { disk: emptyLogDisk(7), defer: (callback) => void turns.push(callback) },
+  );
+  const [sender, other] = [rig.join("a", 1), rig.join("b", 2)];
+  for (let position = 1; position <= FRAMES; position += 1) {
+    rig.submit(sender, 1, position, [rig.entry(`k${position}`, 1_000)]);
+  }
+  rig.commit();
+  const counts: number[] = [];
+  const positions = (): number[] => other.frames.map(({ header }) => header.position);
+  const through = (): number => sender.of("acknowledge").at(-1)?.outboxThrough ?? 0;
+  for (let turn = 0; turn < FRAMES && positions().length < FRAMES; turn += 1) {
+    counts.push(positions().length);
+    expect(through()).toBeLessThanOrEqual(positions().length);
+    // What comes in between goes out behind what waits.
+    if (turn === 0) rig.submit(sender, 1, FRAMES + 1, [rig.entry("last", 1_000)]);
+    for (const callback of turns.splice(0)) callback();
+    rig.commit();
+  }
+  while (turns.length > 0) for (const callback of turns.splice(0)) callback();
+  rig.commit();
+  expect(counts.length).toBeGreaterThan(2);
+  expect(positions()).toEqual(Array.from({ length: FRAMES + 1 }, (_, index) => index + 1));
+  rig.clock.advance(100);
+  expect(through()).toBe(FRAMES + 1);
+});
+
 it("what may have been forwarded before a directory died is admitted after that, whatever its clock says then", () => {
   const disk = emptyLogDisk(7);
   const first = new DirectoryRig({}, { disk });

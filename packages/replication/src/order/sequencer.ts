@@ -32,10 +32,9 @@ import {
   type OutboxMark,
   type TraceContext,
 } from "@meridian/protocol";
-import { Fifo } from "@meridian/runtime";
-
 import type { DirectoryContext } from "../directory/directory-context.ts";
 import { StampCeiling, type CeilingTime } from "../time/stamp-ceiling.ts";
+import { Forwarding } from "./forwarding.ts";
 import { RecentFrames, type OrderedFrame } from "./recent-frames.ts";
 import { buryStale } from "./stale-entries.ts";
 
@@ -64,23 +63,30 @@ export class Sequencer {
   /** The same by outbox. */
   readonly #pendingOf = new Map<number, number>();
   #ordered: number;
-  #head: number;
   #committedThrough: number;
   readonly #ceiling: StampCeiling;
   /** The bound of admitted stamps that is durable, or on its way to the disk. */
   #admitting: number;
-  /** Frames that are ordered, and wait for that bound. */
-  readonly #held = new Fifo<{ readonly frame: OrderedFrame; readonly highestTime: number }>();
+  /** Sends out what is ordered. */
+  readonly #forwarding: Forwarding;
 
   constructor(context: DirectoryContext, time: CeilingTime) {
     const { log, limits } = context;
     this.#context = context;
     this.#recent = new RecentFrames(limits.recentBytesMax);
     this.#ordered = log.committedThrough;
-    this.#head = log.committedThrough;
     this.#committedThrough = log.committedThrough;
     this.#ceiling = new StampCeiling(log, time);
     this.#admitting = log.admittedTime;
+    this.#forwarding = new Forwarding({
+      head: log.committedThrough,
+      admittedTime: () => log.admittedTime,
+      forward: (frame) => {
+        this.#recent.push(frame);
+        context.events.emit.ordered(frame);
+      },
+      defer: (callback) => context.defer(callback),
+    });
   }
 
   /** The sequence of the last entry ordered. */
@@ -90,7 +96,7 @@ export class Sequencer {
 
   /** The sequence of the last entry that has gone out. Invariant: ≤ ordered. */
   get head(): number {
-    return this.#head;
+    return this.#forwarding.head;
   }
 
   get committedThrough(): number {
@@ -255,34 +261,23 @@ export class Sequencer {
     this.#addPending(incarnation, bytes.byteLength);
     this.#forward(frame, more.highestTime);
     const logged = { after, through, incarnation, position, block: blockOf(bytes), ...more };
-    const committed = this.#committed(through, done);
-    this.#context.log.append(logged, (failure) => {
+    const committed: Done = (failure) => {
       if (failure === undefined) this.#addPending(incarnation, -bytes.byteLength);
-      committed(failure);
-    });
+      done(failure);
+    };
+    this.#context.log.append(logged, this.#committed(through, committed));
   }
 
   /** Sends a frame out, at once if its stamps are sure to be admitted after a restart, and no frame before it waits. */
   #forward(frame: OrderedFrame, highestTime: number): void {
     if (highestTime > this.#admitting) this.#admit(this.#ceiling.boundFor(highestTime));
-    this.#held.push({ frame, highestTime });
-    this.#forwardHeld();
-  }
-
-  #forwardHeld(): void {
-    for (let next = this.#held.at(0); next !== undefined; next = this.#held.at(0)) {
-      if (next.highestTime > this.#context.log.admittedTime) return;
-      this.#held.shift();
-      this.#head = next.frame.through;
-      this.#recent.push(next.frame);
-      this.#context.events.emit.ordered(next.frame);
-    }
+    this.#forwarding.push(frame, highestTime);
   }
 
   #admit(bound: number): void {
     this.#admitting = bound;
     this.#context.log.admit(bound, (failure) => {
-      if (failure === undefined) this.#forwardHeld();
+      if (failure === undefined) this.#forwarding.proceed();
       else this.#context.events.emit.failed(failure);
     });
   }
@@ -298,12 +293,15 @@ export class Sequencer {
   #committed(through: number, done: Done): Done {
     return (failure) => {
       if (failure === undefined) {
-        this.#committedThrough = through;
-        this.#recent.trim(through);
+        this.#forwarding.after(through, () => {
+          this.#committedThrough = through;
+          this.#recent.trim(through);
+          done();
+        });
       } else {
         this.#context.events.emit.failed(failure);
+        done(failure);
       }
-      done(failure);
     };
   }
 }
