@@ -47,9 +47,11 @@ class SimulatedSession {
     const reads = world.chance(0.6);
     const waitMs = world.between(0, 1_500);
     if (node.process === undefined || (status !== "ready" && status !== "standalone")) return;
-    // At another directory than the original's, it gives its writes outbox positions that other nodes know from the original.
+    // A copy that no directory has found out, because it is cut off or at another one than the original was, gives its writes outbox positions that
+    // other nodes know from the original.
     const { acknowledged, directories } = this.#cluster;
-    if (directories.length > 1 && acknowledged.isUnknownCopy(node)) return;
+    const isAlone = directories.length > 1 || status === "standalone";
+    if (isAlone && acknowledged.isUnknownCopy(node)) return;
     const { replica } = node.process;
     const { losses: lossesThen } = replica;
     const proceed = (): void => {
