@@ -1,6 +1,8 @@
 import type { AbsentMember, MemberInfo } from "@meridian/replication";
 import type { Clock } from "@meridian/runtime";
 
+import type { MemberSource } from "../src/node-registry.ts";
+
 /** A registered, ready node; `given` says what is special about it. */
 export function memberOf(given: Partial<MemberInfo> & { readonly id: string }): MemberInfo {
   return {
@@ -21,6 +23,18 @@ export function memberOf(given: Partial<MemberInfo> & { readonly id: string }): 
     bufferedBytes: 0,
     unsent: 0,
     ...given,
+  };
+}
+
+/** A source of these nodes, which may be replaced by others. */
+export function sourceOf(
+  members: readonly MemberInfo[],
+): MemberSource & { members: readonly MemberInfo[] } {
+  return {
+    members,
+    linked(id) {
+      return this.members.find((member) => member.id === id);
+    },
   };
 }
 

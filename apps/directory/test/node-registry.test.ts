@@ -1,21 +1,21 @@
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 
 import type { MemberInfo } from "@meridian/replication";
 
 import { NodeRegistry } from "../src/node-registry.ts";
-import { manualClock, memberOf } from "./members.ts";
+import { manualClock, memberOf, sourceOf } from "./members.ts";
 
 const everyone = (): boolean => true;
 
 function registryOf(first: readonly MemberInfo[]) {
-  const source = { members: first };
+  const source = sourceOf(first);
   const clock = manualClock();
   return { source, clock, registry: new NodeRegistry(source, clock) };
 }
 
 function idsNear(registry: NodeRegistry, lat: number, lon: number): string[] {
-  return registry.nearest({ lat, lon }, 10, everyone).map(({ member }) => member.id);
+  return registry.nearest({ lat, lon }, 10, everyone).map(({ node }) => node.id);
 }
 
 describe("NodeRegistry", () => {
@@ -37,6 +37,24 @@ describe("NodeRegistry", () => {
     expect(registry.get("a")?.lagMs).toBe(1);
     clock.advance(1);
     expect(registry.get("a")?.lagMs).toBe(2);
+  });
+
+  it("reads a node again that is asked for and has its link here, and no other", () => {
+    const here = [memberOf({ id: "a", lagMs: 1 }), memberOf({ id: "far", lon: 90, lagMs: 1 })];
+    const there = memberOf({ id: "b", lon: 1, lagMs: 1, peer: "http://other.example" });
+    const { source, clock, registry } = registryOf([...here, there]);
+    const lags = (): number[] =>
+      registry.nearest({ lat: 0, lon: 0 }, 2, everyone).map(({ node }) => node.member.lagMs);
+    expect(lags()).toEqual([1, 1]);
+    const read = vi.spyOn(source, "linked");
+    source.members = source.members.map((member) => ({ ...member, lagMs: 2 }));
+    clock.advance(100);
+    expect(lags()).toEqual([2, 1]);
+    expect(lags()).toEqual([2, 1]);
+    expect(read.mock.calls).toEqual([["a"]]);
+    // What another directory tells is a change.
+    registry.changed();
+    expect(lags()).toEqual([2, 2]);
   });
 
   it("finds exactly the source's nodes after any changes", () => {

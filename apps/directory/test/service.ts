@@ -1,5 +1,3 @@
-import { expect } from "vitest";
-
 import {
   EventStreams,
   Exchange,
@@ -21,7 +19,7 @@ import { NodeNews } from "../src/http/node-news.ts";
 import type { NodeSource } from "../src/http/nodes.ts";
 import { NodeRegistry } from "../src/node-registry.ts";
 import { NodeViews, type NodeViewsOptions } from "../src/views/node-views.ts";
-import { manualClock, memberOf } from "./members.ts";
+import { manualClock, memberOf, sourceOf } from "./members.ts";
 
 /** Four ready nodes. */
 export const CITIES = [
@@ -64,7 +62,7 @@ export function serviceOf(
   given: Partial<DirectoryService> = {},
 ): DirectoryService {
   const clock = manualClock();
-  const registry = new NodeRegistry({ members }, clock);
+  const registry = new NodeRegistry(sourceOf(members), clock);
   const metrics = new Metrics();
   const absent = (): [] => [];
   const forget = (): Promise<never> => Promise.reject(new Error("Nothing is forgotten here"));
@@ -169,8 +167,10 @@ export async function problemAt(
   init?: RequestInit,
 ): Promise<Told> {
   const response = await get(path, members, init);
-  expect(response.headers.get("content-type")).toBe("application/problem+json");
+  const type = response.headers.get("content-type");
   const problem = (await response.json()) as Problem;
-  expect(problem.status).toBe(response.status);
+  if (type !== "application/problem+json" || problem.status !== response.status) {
+    throw new Error(`Expected a problem with status ${response.status}, got ${type}`);
+  }
   return { response, problem };
 }

@@ -4,7 +4,7 @@
  */
 import { findNearest, orderByDistance } from "geolib";
 
-import { NearestIndex } from "@meridian/geo";
+import { NearestIndex, type Placed } from "@meridian/geo";
 import type { Coordinates } from "@meridian/protocol";
 
 import { seeded } from "../test/seeded.ts";
@@ -45,8 +45,8 @@ for (const count of [3, 10, 30, 100, 1_000, 4_000, 10_000, 100_000]) {
     id: `n-${number}`,
     ...randomPlace(),
   }));
-  const index = new NearestIndex();
-  for (const node of nodes) index.set(node.id, node);
+  const index = new NearestIndex<Placed>();
+  for (const node of nodes) index.set(node, node);
   const queries = Array.from({ length: 64 }, randomPlace);
   const from = (query: number): Coordinates =>
     queries[query % queries.length] ?? { lat: 0, lon: 0 };
@@ -55,7 +55,7 @@ for (const count of [3, 10, 30, 100, 1_000, 4_000, 10_000, 100_000]) {
   for (let query = 0; query < checked && count <= 10_000; query += 1) {
     const expected = orderByDistance(from(query), nodes).slice(0, 3) as unknown as { id: string }[];
     const found = index.nearest(from(query), 3);
-    if (expected.some(({ id }, at) => id !== found[at]?.id)) {
+    if (expected.some(({ id }, at) => id !== found[at]?.node.id)) {
       throw new Error(`different answers for ${count} nodes at ${JSON.stringify(from(query))}`);
     }
   }

@@ -1,1 +1,1 @@
-export { NearestIndex, type Neighbour } from "./nearest-index.ts";
+export { NearestIndex, type Neighbour, type Placed } from "./nearest-index.ts";

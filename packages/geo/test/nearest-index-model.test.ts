@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { getDistance } from "geolib";
 import { describe, expect, it } from "vitest";
 
-import { NearestIndex } from "@meridian/geo";
+import { NearestIndex, type Placed } from "@meridian/geo";
 import { MeridianError, type Coordinates } from "@meridian/protocol";
 
 const anywhere = fc.record({
@@ -25,14 +25,14 @@ describe("NearestIndex", () => {
     );
     fc.assert(
       fc.property(fc.array(step, { maxLength: 30 }), anywhere, fc.nat(8), (steps, from, limit) => {
-        const index = new NearestIndex();
+        const index = new NearestIndex<Placed>();
         const places = new Map<string, Coordinates>();
         for (const { kind, id: name, place } of steps) {
           const deleted = index.delete(name);
           expect(deleted).toBe(places.delete(name));
           if (kind === "set") {
-            index.set(name, { lat: 0, lon: 0 });
-            index.set(name, place);
+            index.set({ id: name }, { lat: 0, lon: 0 });
+            index.set({ id: name }, place);
             places.set(name, place);
           }
         }
@@ -51,8 +51,8 @@ describe("NearestIndex", () => {
   it("reports exactly the metres of geolib", () => {
     fc.assert(
       fc.property(anywhere, anywhere, (place, from) => {
-        const index = new NearestIndex();
-        index.set("only", place);
+        const index = new NearestIndex<Placed>();
+        index.set({ id: "only" }, place);
         const [found] = index.nearest(from, 1);
         expect(found?.distanceMeters).toBe(getDistance(from, place));
       }),
@@ -68,9 +68,9 @@ describe("NearestIndex", () => {
         anywhere,
         fc.integer({ min: 1, max: 5 }),
         (order, place, from, limit) => {
-          const index = new NearestIndex();
-          for (const name of order) index.set(name, place);
-          const found = index.nearest(from, limit).map((neighbour) => neighbour.id);
+          const index = new NearestIndex<Placed>();
+          for (const name of order) index.set({ id: name }, place);
+          const found = index.nearest(from, limit).map(({ node }) => node.id);
           expect(found).toEqual(["a", "aa", "b", "c", "d"].slice(0, limit));
         },
       ),
@@ -80,35 +80,47 @@ describe("NearestIndex", () => {
 
 describe("a search", () => {
   it("leaves out what is not accepted and fills up from further away", () => {
-    const index = new NearestIndex();
-    for (let lon = 0; lon < 10; lon += 1) index.set(`n-${lon}`, { lat: 0, lon });
-    const isOdd = (name: string): boolean => Number(name.slice(2)) % 2 === 1;
+    const index = new NearestIndex<Placed>();
+    for (let lon = 0; lon < 10; lon += 1) index.set({ id: `n-${lon}` }, { lat: 0, lon });
+    const isOdd = ({ id: name }: Placed): boolean => Number(name.slice(2)) % 2 === 1;
     const found = index.nearest({ lat: 0, lon: 0 }, 3, isOdd);
-    expect(found.map((neighbour) => neighbour.id)).toEqual(["n-1", "n-3", "n-5"]);
+    expect(found.map(({ node }) => node.id)).toEqual(["n-1", "n-3", "n-5"]);
     expect(index.nearest({ lat: 0, lon: 0 }, 3, () => false)).toEqual([]);
   });
 
   it("stays right while thousands of nodes come, move and go", () => {
-    const index = new NearestIndex();
+    const index = new NearestIndex<Placed>();
     const ring = (number: number): Coordinates => ({ lat: 0, lon: (number * 360) / 9_000 - 180 });
-    for (let number = 0; number < 9_000; number += 1) index.set(`n-${number}`, ring(number));
-    expect(index.nearest(ring(4_500), 1)[0]?.id).toBe("n-4500");
+    for (let number = 0; number < 9_000; number += 1)
+      index.set({ id: `n-${number}` }, ring(number));
+    expect(index.nearest(ring(4_500), 1)[0]?.node.id).toBe("n-4500");
     for (let number = 0; number < 9_000; number += 1) {
       if (number % 9 !== 0) index.delete(`n-${number}`);
     }
     expect(index.size).toBe(1_000);
-    expect(index.nearest(ring(4_501), 2).map((found) => found.id)).toEqual(["n-4500", "n-4509"]);
-    index.set("n-4500", { lat: 80, lon: 0 });
-    expect(index.nearest(ring(4_501), 1)[0]?.id).toBe("n-4509");
+    expect(index.nearest(ring(4_501), 2).map(({ node }) => node.id)).toEqual(["n-4500", "n-4509"]);
+    index.set({ id: "n-4500" }, { lat: 80, lon: 0 });
+    expect(index.nearest(ring(4_501), 1)[0]?.node.id).toBe("n-4509");
+  });
+
+  it("asks about the nodes it gives only, of any number, if all of them are accepted", () => {
+    const index = new NearestIndex<Placed>();
+    for (let number = 0; number < 5_000; number += 1) {
+      index.set({ id: `n-${number}` }, { lat: (number * 7) % 90, lon: (number * 13) % 180 });
+    }
+    const asked: string[] = [];
+    const isAccepted = ({ id: name }: Placed): boolean => asked.push(name) > 0;
+    const found = index.nearest({ lat: 10.2, lon: 20.7 }, 3, isAccepted);
+    expect(asked).toEqual(found.map(({ node }) => node.id));
   });
 
   it("answers nothing for a limit below 1, and everything for one above the count", () => {
-    const index = new NearestIndex();
-    index.set("a", { lat: 1, lon: 1 });
-    index.set("b", { lat: 2, lon: 2 });
+    const index = new NearestIndex<Placed>();
+    index.set({ id: "a" }, { lat: 1, lon: 1 });
+    index.set({ id: "b" }, { lat: 2, lon: 2 });
     const from = { lat: 0, lon: 0 };
     expect([0, -1, NaN].map((limit) => index.nearest(from, limit))).toEqual([[], [], []]);
-    expect(index.nearest(from, Infinity).map((found) => found.id)).toEqual(["a", "b"]);
+    expect(index.nearest(from, Infinity).map(({ node }) => node.id)).toEqual(["a", "b"]);
   });
 
   it.each([
@@ -116,10 +128,12 @@ describe("a search", () => {
     { lat: 0, lon: -180.1 },
     { lat: NaN, lon: 0 },
   ])("refuses $lat, $lon, and keeps what it has", (nowhere) => {
-    const index = new NearestIndex();
-    index.set("a", { lat: 1, lon: 1 });
-    expect(() => index.set("a", nowhere)).toThrow(MeridianError);
+    const index = new NearestIndex<Placed>();
+    index.set({ id: "a" }, { lat: 1, lon: 1 });
+    expect(() => index.set({ id: "a" }, nowhere)).toThrow(MeridianError);
     expect(() => index.nearest(nowhere, 1)).toThrow(MeridianError);
-    expect(index.nearest({ lat: 1, lon: 1 }, 1)).toEqual([{ id: "a", distanceMeters: 0 }]);
+    expect(index.nearest({ lat: 1, lon: 1 }, 1)).toEqual([
+      { node: { id: "a" }, distanceMeters: 0 },
+    ]);
   });
 });

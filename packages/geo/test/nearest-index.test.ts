@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { NearestIndex, type Neighbour } from "@meridian/geo";
+import { NearestIndex, type Neighbour, type Placed } from "@meridian/geo";
 import type { Coordinates } from "@meridian/protocol";
 
 import { seeded } from "./seeded.ts";
@@ -18,9 +18,9 @@ function haversineMeters(a: Coordinates, b: Coordinates): number {
 
 type Places = ReadonlyMap<string, Coordinates>;
 
-function indexOf(places: Places): NearestIndex {
-  const index = new NearestIndex();
-  for (const [id, coordinates] of places) index.set(id, coordinates);
+function indexOf(places: Places): NearestIndex<Placed> {
+  const index = new NearestIndex<Placed>();
+  for (const [id, coordinates] of places) index.set({ id: id }, coordinates);
   return index;
 }
 
@@ -28,13 +28,19 @@ function indexOf(places: Places): NearestIndex {
  * What is wrong with an answer, judged by the oracle alone; empty if nothing. Places that the formula itself
  * cannot tell apart (0.2 m, which it loses at the antipodes) may come in either order.
  */
-function faultsOf(found: readonly Neighbour[], from: Coordinates, limit: number, places: Places) {
+function faultsOf(
+  found: readonly Neighbour<Placed>[],
+  from: Coordinates,
+  limit: number,
+  places: Places,
+) {
   const faults: string[] = [];
   const all = [...places].map(([id, place]) => ({ id, meters: haversineMeters(from, place) }));
   all.sort((a, b) => a.meters - b.meters);
   if (found.length !== Math.min(limit, all.length)) faults.push(`${found.length} were found`);
-  if (new Set(found.map(({ id }) => id)).size !== found.length) faults.push("one came twice");
-  found.forEach(({ id, distanceMeters }, place) => {
+  if (new Set(found.map(({ node }) => node.id)).size !== found.length)
+    faults.push("one came twice");
+  found.forEach(({ node: { id }, distanceMeters }, place) => {
     const meters = haversineMeters(from, places.get(id) ?? { lat: NaN, lon: NaN });
     const expected = all[place]?.meters ?? NaN;
     if (!(Math.abs(meters - expected) <= 0.2)) faults.push(`${id}: ${meters}, not ${expected}`);
@@ -69,14 +75,15 @@ function randomPlaces(count: number): Map<string, Coordinates> {
 }
 
 describe("the nearest nodes agree with haversine", () => {
-  // 4 096 is where the index is divided: both sides of it, and the edge.
+  // 32 is where the index is divided first: both sides of it, and the edge.
   it.each([
     [1, 400],
     [3, 400],
     [30, 2_500],
     [500, 1_500],
-    [4_096, 300],
-    [4_097, 300],
+    [32, 1_000],
+    [33, 1_000],
+    [4_000, 300],
     [20_000, 60],
   ])("%i nodes, %i places", (nodes, queries) => {
     const places = randomPlaces(nodes);
@@ -105,23 +112,44 @@ describe("the nearest nodes agree with haversine", () => {
   });
 });
 
+it("agrees with haversine while nodes come, move and go, many of them at one place", () => {
+  const places = new Map<string, Coordinates>();
+  const index = new NearestIndex<Placed>();
+  const crowded = { lat: 50.1, lon: 8.7 };
+  for (let step = 0; step < 4_000; step += 1) {
+    // At first more come than go, and later more go than come.
+    const id = `n-${Math.floor(random() * 600)}`;
+    const isGoing = random() < step / 4_000;
+    const place = random() < 0.3 ? crowded : clamped(randomPlace());
+    for (const each of [index, places]) each.delete(id);
+    if (!isGoing) {
+      index.set({ id }, place);
+      places.set(id, place);
+    }
+    expect(index.size).toBe(places.size);
+    if (step % 40 !== 0) continue;
+    const from = random() < 0.3 ? crowded : clamped(randomPlace());
+    expect(faultsOf(index.nearest(from, 20), from, 20, places)).toEqual([]);
+  }
+});
+
 describe("the poles and the antimeridian", () => {
   it("a pole is one place, whatever its longitude", () => {
-    const index = new NearestIndex();
-    index.set("north", { lat: 90, lon: 123 });
-    index.set("north-too", { lat: 90, lon: -57 });
+    const index = new NearestIndex<Placed>();
+    index.set({ id: "north" }, { lat: 90, lon: 123 });
+    index.set({ id: "north-too" }, { lat: 90, lon: -57 });
     expect(index.nearest({ lat: 90, lon: 0 }, 2)).toEqual([
-      { id: "north", distanceMeters: 0 },
-      { id: "north-too", distanceMeters: 0 },
+      { node: { id: "north" }, distanceMeters: 0 },
+      { node: { id: "north-too" }, distanceMeters: 0 },
     ]);
   });
 
   it("the shorter way crosses the antimeridian", () => {
-    const index = new NearestIndex();
-    index.set("fiji", { lat: -18, lon: 178 });
-    index.set("samoa", { lat: -13.8, lon: -172 });
-    index.set("sydney", { lat: -33.9, lon: 151.2 });
-    expect(index.nearest({ lat: -17, lon: -179 }, 3).map(({ id }) => id)).toEqual([
+    const index = new NearestIndex<Placed>();
+    index.set({ id: "fiji" }, { lat: -18, lon: 178 });
+    index.set({ id: "samoa" }, { lat: -13.8, lon: -172 });
+    index.set({ id: "sydney" }, { lat: -33.9, lon: 151.2 });
+    expect(index.nearest({ lat: -17, lon: -179 }, 3).map(({ node }) => node.id)).toEqual([
       "fiji",
       "samoa",
       "sydney",
@@ -129,9 +157,9 @@ describe("the poles and the antimeridian", () => {
   });
 
   it("the shorter way crosses the pole", () => {
-    const index = new NearestIndex();
-    index.set("over-the-pole", { lat: 85, lon: 180 });
-    index.set("same-meridian", { lat: 70, lon: 0 });
-    expect(index.nearest({ lat: 85, lon: 0 }, 1)[0]?.id).toBe("over-the-pole");
+    const index = new NearestIndex<Placed>();
+    index.set({ id: "over-the-pole" }, { lat: 85, lon: 180 });
+    index.set({ id: "same-meridian" }, { lat: 70, lon: 0 });
+    expect(index.nearest({ lat: 85, lon: 0 }, 1)[0]?.node.id).toBe("over-the-pole");
   });
 });

@@ -27,7 +27,7 @@ import { DIRECTORY_API, type Described, type nearest } from "@meridian/protocol/
 
 import { viewedKey, viewRouteOf } from "../views/view-paths.ts";
 import type { DirectoryService } from "./directory-service.ts";
-import { NEAREST_OPTIONS, nearestBody } from "./nearest.ts";
+import { NEAREST_OPTIONS, nearestBody, readNearest } from "./nearest.ts";
 import { forgottenBody, nodeBody, nodesBody } from "./nodes.ts";
 import { statusOf } from "./status.ts";
 
@@ -147,8 +147,8 @@ function getNearest(
 ): JsonAnswer<Described<typeof nearest>> {
   const reason = service.notReady();
   if (reason?.code === "DIRECTORY_SYNCING") throw reason;
-  const query = exchange.query(...NEAREST_OPTIONS);
-  return exchange.jsonText(nearestBody(service.registry, service.lag.maxMs, query));
+  const question = readNearest(exchange.query(...NEAREST_OPTIONS));
+  return exchange.jsonText(nearestBody(service.registry, service.lag.maxMs, question));
 }
 
 function idOf({ path }: Exchange): string {

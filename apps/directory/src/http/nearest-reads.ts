@@ -5,10 +5,9 @@
 import { HeadText, type AnswerStyle, type PlainReader } from "@meridian/http";
 
 import type { DirectoryService } from "./directory-service.ts";
-import { nearestBody } from "./nearest.ts";
+import { nearestBody, readPlainNearest } from "./nearest.ts";
 
-/** What clients send: decimal degrees in this order, and perhaps a limit. */
-const PLAIN_QUERY = /^\/nearest\?lat=(-?[\d.]{1,24})&lon=(-?[\d.]{1,24})(?:&limit=(\d{1,3}))?$/;
+const PREFIX = "/nearest?";
 
 /** The place of the length in the list of headers. */
 const LENGTH_AT = 3;
@@ -19,12 +18,11 @@ export function nearestReads(service: DirectoryService, style: AnswerStyle): Pla
   const headers = [...top, ...style.headers(), ...style.origins.unnamed];
   const text = new HeadText(200, headers);
   return ({ path }) => {
-    const asked = PLAIN_QUERY.exec(path);
-    if (asked === null || service.notReady() !== undefined) return undefined;
-    const [, lat, lon, limit] = asked;
-    const query = { ...(lat && { lat }), ...(lon && { lon }), ...(limit && { limit }) };
-    const body = Buffer.from(nearestBody(service.registry, service.lag.maxMs, query));
-    headers[LENGTH_AT] = String(body.byteLength);
+    if (!path.startsWith(PREFIX)) return undefined;
+    const question = readPlainNearest(path.slice(PREFIX.length));
+    if (question === undefined || service.notReady() !== undefined) return undefined;
+    const body = nearestBody(service.registry, service.lag.maxMs, question);
+    headers[LENGTH_AT] = String(body.length);
     return { head: text.of(headers), body };
   };
 }

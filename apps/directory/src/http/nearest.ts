@@ -1,9 +1,14 @@
 import { readWhole, type Query, type WholeBounds } from "@meridian/http";
-import { checkIdentifier, MeridianError, parseCoordinates } from "@meridian/protocol";
+import {
+  checkIdentifier,
+  MeridianError,
+  parseCoordinates,
+  type Coordinates,
+} from "@meridian/protocol";
 import type { Described, nearestNode } from "@meridian/protocol/http-api";
 import type { MemberInfo } from "@meridian/replication";
 
-import type { NearNode, NodeRegistry } from "../node-registry.ts";
+import type { KnownNode, NodeRegistry } from "../node-registry.ts";
 
 /** The options of `GET /nearest`. */
 export const NEAREST_OPTIONS = ["lat", "lon", "limit", "exclude"] as const;
@@ -11,18 +16,49 @@ export const NEAREST_OPTIONS = ["lat", "lon", "limit", "exclude"] as const;
 const LIMIT: WholeBounds = { min: 1, max: 100, fallback: 3 };
 const NOBODY: ReadonlySet<string> = new Set();
 
+/** What `GET /nearest` is asked. */
+export interface NearestQuestion {
+  readonly coordinates: Coordinates;
+  readonly limit: number;
+  /** The ids of nodes that are not wanted. */
+  readonly excluded: ReadonlySet<string>;
+}
+
+/** Reads the query of `GET /nearest`. Throws what it has wrong. */
+export function readNearest(query: Query<(typeof NEAREST_OPTIONS)[number]>): NearestQuestion {
+  return {
+    coordinates: parseCoordinates(query.lat, query.lon),
+    limit: readLimit(query.limit),
+    excluded: readIds(query.exclude),
+  };
+}
+
+/** What clients send: decimal degrees in this order, and perhaps a limit. */
+const PLAIN =
+  /^lat=(-?\d{1,2}(?:\.\d{1,17})?)&lon=(-?\d{1,3}(?:\.\d{1,17})?)(?:&limit=(\d{1,3}))?$/;
+
+/** Reads what clients commonly send, faster. Returns undefined for any other query, and for one that has something wrong. */
+export function readPlainNearest(query: string): NearestQuestion | undefined {
+  const asked = PLAIN.exec(query);
+  if (asked === null) return undefined;
+  const [lat, lon, limit] = [
+    Number(asked[1]),
+    Number(asked[2]),
+    Number(asked[3] ?? LIMIT.fallback),
+  ];
+  const areMeant = Math.abs(lat) <= 90 && Math.abs(lon) <= 180;
+  if (!areMeant || limit < LIMIT.min || limit > LIMIT.max) return undefined;
+  return { coordinates: { lat, lon }, limit, excluded: NOBODY };
+}
+
 /**
- * The body of `GET /nearest`: the nodes that clients may be sent to, nearest first. Throws what the request has wrong,
- * or `NO_READY_NODE`.
+ * The body of `GET /nearest`, in ASCII: the nodes that clients may be sent to, nearest first. Throws `NO_READY_NODE`.
  */
 export function nearestBody(
   registry: NodeRegistry,
   lagMaxMs: number,
-  query: Query<(typeof NEAREST_OPTIONS)[number]>,
+  { coordinates, limit, excluded }: NearestQuestion,
 ): string {
-  const coordinates = parseCoordinates(query.lat, query.lon);
-  const limit = readWhole("limit", query.limit, LIMIT);
-  const excluded = readIds(query.exclude);
   const isOffered = (member: MemberInfo): boolean =>
     member.status === "ready" &&
     member.load.refusing !== true &&
@@ -30,34 +66,77 @@ export function nearestBody(
     !excluded.has(member.id);
   const found = registry.nearest(coordinates, limit, isOffered);
   if (found.length === 0) throw nobodyReady(registry, lagMaxMs, excluded.size);
-  return `{"nodes":[${found.map(offer).join(",")}]}`;
+  let text = "";
+  for (const { node, distanceMeters } of found) {
+    const { before, after } = frameOf(node);
+    text += (text === "" ? '{"nodes":[' : ",") + before + distanceMeters + after;
+  }
+  return `${text}]}`;
 }
 
 type NearestNode = Described<typeof nearestNode>;
+type Place = Omit<NearestNode, "distanceMeters" | keyof State>;
+type State = Pick<NearestNode, "status" | "lagMs" | "load">;
 
 /** The JSON of a node around its distance, which alone differs between requests. */
-type Frame = readonly [before: string, after: string];
+class Frame {
+  /** What the text was made of. */
+  #member: MemberInfo;
+  before: string;
+  after: string;
 
-const frames = new WeakMap<MemberInfo, Frame>();
-
-function offer({ member, distanceMeters }: NearNode): string {
-  let frame = frames.get(member);
-  if (frame === undefined) {
-    frame = frameOf(member);
-    frames.set(member, frame);
+  constructor(member: MemberInfo) {
+    this.#member = member;
+    this.before = placeText(member);
+    this.after = stateText(member);
   }
-  return frame[0] + distanceMeters + frame[1];
+
+  /** Takes what the node says now: it is read often, and seldom another. */
+  take(member: MemberInfo): void {
+    if (member === this.#member) return;
+    if (!isSamePlace(this.#member, member)) this.before = placeText(member);
+    if (!isSameState(this.#member, member)) this.after = stateText(member);
+    this.#member = member;
+  }
 }
 
-function frameOf({ id, region, url, ip, port, lat, lon, status, lagMs, load }: MemberInfo): Frame {
-  const place = { id, region, url, ip, port, lat, lon } satisfies Partial<NearestNode>;
-  const before = JSON.stringify(place);
-  const after = JSON.stringify({
-    status,
-    lagMs,
-    load,
-  } satisfies Omit<NearestNode, keyof typeof place | "distanceMeters">);
-  return [`${before.slice(0, -1)},"distanceMeters":`, `,${after.slice(1)}`];
+function frameOf(node: KnownNode): Frame {
+  const { face, member } = node;
+  const frame = face instanceof Frame ? face : new Frame(member);
+  node.face = frame;
+  frame.take(member);
+  return frame;
+}
+
+function placeText({ id, region, url, ip, port, lat, lon }: MemberInfo): string {
+  const place = { id, region, url, ip, port, lat, lon } satisfies Place;
+  return `${asciiJson(place).slice(0, -1)},"distanceMeters":`;
+}
+
+function stateText({ status, lagMs, load }: MemberInfo): string {
+  const state = { status, lagMs, load } satisfies State;
+  return `,${asciiJson(state).slice(1)}`;
+}
+
+function isSamePlace(a: MemberInfo, b: MemberInfo): boolean {
+  const isAtSame = a.url === b.url && a.ip === b.ip && a.port === b.port;
+  return isAtSame && a.id === b.id && a.region === b.region && a.lat === b.lat && a.lon === b.lon;
+}
+
+function isSameState(a: MemberInfo, b: MemberInfo): boolean {
+  return a.status === b.status && a.lagMs === b.lagMs && a.load === b.load;
+}
+
+/** JSON with as many bytes as characters. */
+function asciiJson(value: object): string {
+  return JSON.stringify(value).replaceAll(
+    /[\u0080-\uffff]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
+function readLimit(text: string | undefined): number {
+  return readWhole("limit", text, LIMIT);
 }
 
 function readIds(text: string | undefined): ReadonlySet<string> {

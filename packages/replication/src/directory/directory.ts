@@ -160,6 +160,11 @@ export class Directory {
     return this.#membership.present;
   }
 
+  /** The node of that id, if it has its link here. */
+  linked(id: string): MemberInfo | undefined {
+    return this.#membership.linked(id);
+  }
+
   /** The nodes that were registered once, were not forgotten, and are not there. */
   get absent(): readonly AbsentMember[] {
     return this.#membership.absent;

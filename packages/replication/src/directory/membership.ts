@@ -104,6 +104,12 @@ export class Membership {
     return this.#byIncarnation.get(incarnation);
   }
 
+  /** A node that is registered here. */
+  linked(id: string): MemberInfo | undefined {
+    const session = this.#byId.get(id);
+    return session && memberInfo(session);
+  }
+
   /** The registered nodes, here and with the other directories. */
   get present(): readonly MemberInfo[] {
     const known = { appliedThrough: 0, bufferedBytes: 0, unsent: 0 };
