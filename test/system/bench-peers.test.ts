@@ -37,6 +37,7 @@ const ROWS: readonly (readonly [string, readonly string[], readonly string[]])[]
   ["get", ["wrk"], ["Meridian, TLS and token"]],
   ["get", ["wrk", "nginx"], ["nginx proxy_cache"]],
   ["put", ["wrk", "webdis", "redis-server"], ["webdis + redis everysec"]],
+  ["nearest", ["wrk"], ["bare node:http", "Meridian, 1 000 nodes"]],
   ["replication", ["redis-server"], ["redis, 2 replicas", "Meridian"]],
   ["memory", ["redis-server"], ["redis", "Meridian"]],
   ["catch-up", ["redis-server"], ["redis, 2 replicas", "Meridian"]],

@@ -3,7 +3,7 @@
  *
  * Uses what is installed of Debian's packages: apt install wrk redis-server webdis nginx nats-server
  *
- *   --only get,put,replication,memory,catch-up,kill
+ *   --only get,put,nearest,replication,memory,catch-up,kill
  *   --quick            a tenth of the work, for a look
  *   --out <folder>     results.json, charts and tables go there (default: test/bench/peers/results, and packages/BENCHMARKS.md)
  *

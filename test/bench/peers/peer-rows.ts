@@ -10,6 +10,7 @@ import { killContender } from "./kill-row.ts";
 import { memoryContender } from "./memory-row.ts";
 import { KillableRegion, type LoneRegion, serveRegion } from "./lone-region.ts";
 import { TwoRegions } from "./meridian.ts";
+import { serveNearest } from "./nearest.ts";
 import { fillNats, KillableNats, NatsServers } from "./nats.ts";
 import { serveNginx } from "./nginx.ts";
 import { putScript } from "./put-script.ts";
@@ -64,7 +65,7 @@ function getEntries({ workplace, programs, credentials, extent }: PeersParts): r
   };
   const headers = [`Authorization: Bearer ${token}`];
   return [
-    http([], "bare node:http", () => serveBare(workplace, "GET")),
+    http([], "bare node:http", () => serveBare(workplace, "get")),
     http([NGINX], "nginx, a file", () => serveNginx(workplace, {})),
     http([NGINX], "nginx proxy_cache", () => cached()),
     http(WEBDIS, "webdis + redis", () => serveWebdis(workplace, "everysec", "GET")),
@@ -88,11 +89,26 @@ function putEntries({ workplace, programs, extent }: PeersParts): readonly Entry
       return serveRegion(workplace, { programs, args: [`--durability=${durability}`], script });
     });
   return [
-    http([], "bare node:http", () => serveBare(workplace, "PUT")),
+    http([], "bare node:http", () => serveBare(workplace, "put")),
     http(WEBDIS, "webdis + redis everysec", () => serveWebdis(workplace, "everysec", "PUT")),
     http(WEBDIS, "webdis + redis always", () => serveWebdis(workplace, "always", "PUT")),
     region("process"),
     region("power"),
+  ];
+}
+
+function nearestEntries({ workplace, extent }: PeersParts): readonly Entry[] {
+  const http = (name: string, serve: () => Promise<HttpServed>): Entry => [
+    ["wrk"],
+    httpContender(workplace, name, serve, extent),
+  ];
+  const nearest = (count: number, told: string): Entry =>
+    http(`Meridian, ${told} nodes`, () => serveNearest(workplace, count));
+  return [
+    http("bare node:http", () => serveBare(workplace, "nearest")),
+    nearest(10, "10"),
+    nearest(1_000, "1 000"),
+    nearest(100_000, "100 000"),
   ];
 }
 
@@ -154,6 +170,7 @@ export function peerRows(
   return [
     row("get", rounds, getEntries(parts)),
     row("put", rounds, putEntries(parts)),
+    row("nearest", rounds, nearestEntries(parts)),
     row(
       "replication",
       rounds,
