@@ -125,7 +125,7 @@ const KNOWN: Readonly<Record<string, readonly [number, string]>> = {
   "packages/store/src/writer-thread.ts": [1, WORKER],
   "packages/store/src/writer.ts": [1, WORKER],
   "packages/supervision/src/managed-process.ts": [7, SETTLES],
-  "packages/supervision/src/notify.ts": [3, SETTLES],
+  "packages/supervision/src/notify.ts": [4, SETTLES],
   "packages/supervision/src/output.ts": [1, SETTLES],
   "packages/supervision/src/parent.ts": [2, SETTLES],
   "packages/supervision/src/process-metrics.ts": [1, OWN],

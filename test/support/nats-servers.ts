@@ -26,6 +26,8 @@ export interface NatsOptions {
   readonly config?: string;
   /** Default: true. */
   readonly jetstream?: boolean;
+  /** See `NatsServerSettings`. */
+  readonly domain?: string;
 }
 
 interface Server {
@@ -153,12 +155,12 @@ export class NatsServers {
   }
 
   #configOf({ name, port, monitor }: Server, route: number, routes: readonly number[]): string {
-    const { config = "", jetstream = true } = this.#options;
+    const { config = "", jetstream = true, domain } = this.#options;
     const folder = join(this.folder, name);
     mkdirSync(folder, { recursive: true });
     const store = jetstream ? folder : null;
     const cluster = routes.length === 0 ? null : { port: route, routes };
-    const base = natsServerConfig({ name, port, store, cluster });
+    const base = natsServerConfig({ name, port, store, domain, cluster });
     return [base, `http: "127.0.0.1:${monitor}"`, config].join("\n");
   }
 }

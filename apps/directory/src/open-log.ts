@@ -18,6 +18,7 @@ export interface LogPlace extends Pick<
   DirectoryFlags,
   | "log"
   | "logCredentials"
+  | "logDomain"
   | "logReplicas"
   | "logSnapshotBytes"
   | "cluster"
@@ -30,11 +31,13 @@ export interface LogPlace extends Pick<
   readonly onLost: (failure: MeridianError) => void;
   /** Called once if another directory writes the log, so that this one waits. */
   readonly onStandby?: (() => void) | undefined;
+  /** Called while the stream gives no answer and another directory may write it: nodes are better off there. */
+  readonly onCutOff?: ((why: MeridianError) => void) | undefined;
 }
 
 /** Opens the log. In a stream, this waits while another directory writes it. */
 export async function openLog(place: LogPlace): Promise<OpenLog> {
-  const { log: address, logCredentials, cluster, store, onLost, onStandby } = place;
+  const { log: address, logCredentials, cluster, store, onLost, onStandby, onCutOff } = place;
   if (address === null) {
     const state = await openDirectoryLog(store);
     return { log: state, state, close: () => state.close() };
@@ -45,12 +48,14 @@ export async function openLog(place: LogPlace): Promise<OpenLog> {
     cluster,
     address,
     credentials: logCredentials,
+    domain: place.logDomain,
     replicas: place.logReplicas,
     snapshotBytes: place.logSnapshotBytes,
     tls: { caFile: place.tlsCa, certFile: place.tlsCert, keyFile: place.tlsKey },
     store,
     onLost,
     onStandby,
+    onCutOff,
   });
   return { log, state: log.state, close: () => log.close() };
 }

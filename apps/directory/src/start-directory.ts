@@ -59,6 +59,7 @@ import { nodesBody, type NodeSource } from "./http/nodes.ts";
 import { statusOf } from "./http/status.ts";
 import { NodeRegistry } from "./node-registry.ts";
 import { openLog, type OpenLog } from "./open-log.ts";
+import { streamEvents } from "./stream-events.ts";
 import { programVersion } from "./version.ts";
 import { NodeViews } from "./views/node-views.ts";
 import { Troubles } from "./views/troubles.ts";
@@ -147,11 +148,7 @@ export async function startDirectory(given: DirectoryOptions): Promise<RunningDi
     const path = join(options.data, DATABASE_NAMES.directory);
     const expiryNowMs = (): number | undefined => running.directory?.clocks.confirmedNowMs;
     const store = { path, durability, clock, expiryNowMs, random, logger, tuning, onDamaged };
-    const onLost = (failure: MeridianError): void => {
-      logger.error("the stream of the log is lost", { error: failure.message });
-      options.onFatal?.(failure);
-    };
-    opened = await openLog({ ...options, store, onLost });
+    opened = await openLog({ ...options, store, ...streamEvents(options, server, running) });
   } catch (failure) {
     await server.close(0);
     throw failure;

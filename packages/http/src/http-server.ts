@@ -81,6 +81,8 @@ export class HttpServer {
   readonly #guard: HttpGuard;
   /** Connections that the server parts with. */
   readonly cuts: Cuts<HttpCut>;
+  /** The error of all requests before `handle` is called. */
+  starting: MeridianError;
   /** The newest answer of each connection. */
   readonly #lastAnswer = new WeakMap<Duplex, ServerResponse>();
   /** Connections that end once what has come whole is answered. */
@@ -94,10 +96,10 @@ export class HttpServer {
   /** Throws `INVALID_CONFIG` for a certificate that is none. */
   constructor(options: HttpServerOptions) {
     this.#options = options;
+    this.starting = options.starting;
     this.#server = serverOf(options);
     const refuse: Refuse = (error) => this.#refuse(error);
-    this.#request = (incoming, outgoing) =>
-      this.#reply(incoming, outgoing, refuse(options.starting));
+    this.#request = (incoming, outgoing) => this.#reply(incoming, outgoing, refuse(this.starting));
     this.#server.on("request", (incoming: IncomingMessage, outgoing: ServerResponse) => {
       this.#answer(incoming, outgoing);
     });

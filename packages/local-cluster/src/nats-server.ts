@@ -13,6 +13,8 @@ export interface NatsServerSettings {
   readonly port: number;
   /** The folder for its streams; null to run without JetStream. */
   readonly store: string | null;
+  /** The domain of its streams, by which others reach them through leaf nodes. */
+  readonly domain?: string | undefined;
   /** Where it listens for the other servers, and where all of them do; null for a server alone. */
   readonly cluster: { readonly port: number; readonly routes: readonly number[] } | null;
 }
@@ -33,9 +35,16 @@ export function natsServerVersion(env: NodeJS.ProcessEnv): string | undefined {
 }
 
 /** The text of a server's configuration. */
-export function natsServerConfig({ name, port, store, cluster }: NatsServerSettings): string {
+export function natsServerConfig({
+  name,
+  port,
+  store,
+  domain,
+  cluster,
+}: NatsServerSettings): string {
   const lines = [`server_name: ${name}`, `listen: "127.0.0.1:${port}"`];
-  if (store !== null) lines.push(`jetstream { store_dir: ${JSON.stringify(store)} }`);
+  const named = domain === undefined ? "" : `domain: ${domain}, `;
+  if (store !== null) lines.push(`jetstream { ${named}store_dir: ${JSON.stringify(store)} }`);
   if (cluster !== null) {
     const routes = cluster.routes.map((route) => `"nats-route://127.0.0.1:${route}"`).join(", ");
     const listen = `listen: "127.0.0.1:${cluster.port}"`;

@@ -33,6 +33,8 @@ export interface ConnectOptions {
   readonly address: string;
   /** A file with credentials of NATS; null without. */
   readonly credentials: string | null;
+  /** The domain of JetStream that has the stream; null for that of the servers. */
+  readonly domain?: string | null | undefined;
   /** How many replicas the stream has to have at least; null for those that it has, or those that a new one can have, at most three. */
   readonly replicas: number | null;
   /** With TLS: the files with the authorities that are trusted, and with what is shown. Null for the authorities of Node.js, and to show nothing. */
@@ -93,18 +95,23 @@ async function connectOnce(
   connecting: NodeConnectionOptions,
 ): Promise<Streams> {
   const { address, cluster, logger } = options;
+  const domain = options.domain ?? undefined;
   const connection = await connect(connecting).catch((cause: unknown) => {
     throw refusal(address, cause);
   });
   try {
     checkServer(connection);
-    const manager = await jetstreamManager(connection, { checkAPI: false, timeout: ASK_MS });
+    const manager = await jetstreamManager(connection, {
+      ...(domain !== undefined && { domain }),
+      checkAPI: false,
+      timeout: ASK_MS,
+    });
     const open = async (names: StreamNames): Promise<JetStream> => {
       const config = await settingsOf(manager, names, options, connection);
       checkSettings(config, names, options.replicas);
       const { stream } = names;
       logger.info("a stream is ready", { stream, replicas: config.num_replicas });
-      return new JetStream({ connection, manager, names });
+      return new JetStream({ connection, manager, names, domain });
     };
     const stream = await open(namesOf(cluster));
     const snapshots = await open(snapshotNamesOf(cluster));

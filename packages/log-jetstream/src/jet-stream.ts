@@ -32,6 +32,7 @@ export interface JetStreamParts {
   readonly connection: NatsConnection;
   readonly manager: JetStreamManager;
   readonly names: StreamNames;
+  readonly domain?: string | undefined;
 }
 
 /** A stream of JetStream that exists and has been checked. */
@@ -42,10 +43,13 @@ export class JetStream implements LogStream {
   readonly #names: StreamNames;
   #consumer: { readonly consumer: Consumer; readonly after: number } | undefined;
 
-  constructor({ connection, manager, names }: JetStreamParts) {
+  constructor({ connection, manager, names, domain }: JetStreamParts) {
     this.#connection = connection;
     this.#manager = manager;
-    this.#client = jetstream(connection, { timeout: ASK_MS });
+    this.#client = jetstream(connection, {
+      ...(domain !== undefined && { domain }),
+      timeout: ASK_MS,
+    });
     this.#names = names;
   }
 
@@ -120,10 +124,12 @@ export class JetStream implements LogStream {
     }
   }
 
-  announce(): void {
+  announce(onAsked: () => void): void {
     this.#connection.subscribe(this.#names.writer, {
       callback: (failure, message) => {
-        if (failure === null) message.respond();
+        if (failure !== null) return;
+        message.respond();
+        onAsked();
       },
     });
   }

@@ -39,7 +39,7 @@ export interface LogStream {
   trim(first: number): Promise<void>;
   /** Whether a directory answers that it writes this stream now. */
   isWritten(): Promise<boolean>;
-  /** Answers others from now on that this directory writes the stream. */
-  announce(): void;
+  /** Answers others from now on that this directory writes the stream. Calls `onAsked` each time. */
+  announce(onAsked: () => void): void;
   close(): Promise<void>;
 }

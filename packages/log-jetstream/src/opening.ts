@@ -31,6 +31,11 @@ export interface OpeningOptions {
   readonly onLost: (failure: MeridianError) => void;
   /** Called once if another directory writes the log, so that this one stands by. */
   readonly onStandby?: (() => void) | undefined;
+  /**
+   * Called when the stream has given no answer for so long that a standby, which asked shortly before, may have taken over; and again
+   * while that lasts. Let nodes go: they keep what is not acknowledged.
+   */
+  readonly onCutOff?: ((why: MeridianError) => void) | undefined;
   /** How long nobody may have answered before a standby takes over, in milliseconds. */
   readonly silenceMs?: number | undefined;
   /** By how many bytes the stream grows at least before the next snapshot is kept. */
@@ -71,13 +76,14 @@ export async function openOverStream(
   options: OpeningOptions,
 ): Promise<StreamLog> {
   const { clock, logger, path } = options.store;
-  const { onLost, snapshotBytes = SNAPSHOT_BYTES } = options;
+  const { onLost, onCutOff, snapshotBytes = SNAPSHOT_BYTES } = options;
   const kept = new SnapshotStream(snapshots);
   try {
     const begun = await new Opening(stream, kept, options).open();
-    stream.announce();
-    const parts = { stream, snapshots: kept, path, snapshotBytes, clock, logger, onLost };
-    return new StreamLog({ ...parts, ...begun });
+    const parts = { stream, snapshots: kept, path, snapshotBytes, clock, logger };
+    const log = new StreamLog({ ...parts, ...begun, onLost, onCutOff });
+    stream.announce(() => log.onAsked());
+    return log;
   } catch (failure) {
     await stream.close();
     throw failure;

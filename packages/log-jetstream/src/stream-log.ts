@@ -40,6 +40,9 @@ const CLOSE_MS = 5_000;
 
 const CLOSE_STEP_MS = 20;
 
+/** A standby asks several times a second whether there is a writer. One that has asked within this time before the last answer of the stream was there. */
+const STANDBY_MS = 10_000;
+
 /** An open log and what it is made of. */
 export interface StreamLogParts {
   readonly stream: LogStream;
@@ -59,6 +62,8 @@ export interface StreamLogParts {
   readonly logger: Logger;
   /** Called once when nothing can be made durable any more. End the process. */
   readonly onLost: (failure: MeridianError) => void;
+  /** See `OpeningOptions`. */
+  readonly onCutOff?: ((why: MeridianError) => void) | undefined;
 }
 
 /** Applies a record to the state, with its place in the stream. */
@@ -94,8 +99,11 @@ export class StreamLog implements DirectoryLog {
   readonly #clock: Clock;
   readonly #writer: StreamWriter;
   readonly #keeper: SnapshotKeeper;
+  readonly #onCutOff: StreamLogParts["onCutOff"];
   #appendedThrough: number;
   #messages = 0;
+  /** When another directory has last asked whether there is a writer. */
+  #askedAtMs = -Infinity;
   #abandonRestating: (failure: MeridianError) => void = () => {};
   /** What may be purged once message `after` of this writer is applied: an older entry in one before it would come back. */
   #permitted:
@@ -105,7 +113,7 @@ export class StreamLog implements DirectoryLog {
 
   constructor(parts: StreamLogParts) {
     const { stream, state, last, record, highestTime, clock, logger, onLost } = parts;
-    const { snapshots, path, snapshotBytes } = parts;
+    const { snapshots, path, snapshotBytes, onCutOff } = parts;
     this.state = state;
     this.logId = state.logId;
     this.epoch = state.epoch;
@@ -115,7 +123,10 @@ export class StreamLog implements DirectoryLog {
     this.#clock = clock;
     this.#appendedThrough = state.committedThrough;
     const { epoch } = this;
-    this.#writer = new StreamWriter({ stream, clock, logger, epoch, last, onLost });
+    this.#onCutOff = onCutOff;
+    const leave = (sinceMs: number): void => this.#leave(sinceMs);
+    const writing = { stream, clock, logger, epoch, last, onLost, onCutOff: leave };
+    this.#writer = new StreamWriter(writing);
     const restate = (): Promise<void> => this.#restate(record);
     const keeping = { stream, snapshots, log: state, path, restate, snapshotBytes };
     this.#keeper = new SnapshotKeeper({ ...keeping, clock, logger });
@@ -209,6 +220,11 @@ export class StreamLog implements DirectoryLog {
     return this.state.peek(key);
   }
 
+  /** Another directory has asked whether this one writes. */
+  onAsked(): void {
+    this.#askedAtMs = this.#clock.elapsedMs();
+  }
+
   /** Waits until the stream has taken what was appended, for some seconds at most, and lets go of stream and files. */
   close(): Promise<void> {
     this.#closed ??= this.#drain().then(() => this.#release(() => this.state.close()));
@@ -275,6 +291,14 @@ export class StreamLog implements DirectoryLog {
     } catch (cause) {
       applied(asMeridianError(cause));
     }
+  }
+
+  /** The stream has given no answer since `sinceMs`. Without a standby, nodes have nowhere else to go. */
+  #leave(sinceMs: number): void {
+    if (sinceMs - this.#askedAtMs > STANDBY_MS) return;
+    const seconds = Math.round((this.#clock.elapsedMs() - sinceMs) / 1_000);
+    const said = `The stream of the log has not answered for ${seconds} s, and a directory that stood by may write it by now`;
+    this.#onCutOff?.(new MeridianError("GOING_AWAY", said));
   }
 
   #purgeAfter(message: number): void {

@@ -35,6 +35,8 @@ export interface StreamWriterOptions {
   readonly last: number;
   /** Called once when nothing can be appended any more. */
   readonly onLost: (failure: MeridianError) => void;
+  /** Called when the stream has given no answer since `sinceMs`, for as long as `CUT_OFF_MS`, and each time that as much has passed again. */
+  readonly onCutOff?: ((sinceMs: number) => void) | undefined;
 }
 
 interface Waiting {
@@ -63,6 +65,9 @@ const IDLE_MS = 2_000;
 /** A stream that has less than it has acknowledged, for this long, has lost it. A new leader may have to read its disk first. */
 const BEHIND_MS = 10_000;
 
+/** Longer than the stream is without a leader, and than a standby waits. */
+const CUT_OFF_MS = 20_000;
+
 /** The one writer of a stream. */
 export class StreamWriter {
   readonly #options: StreamWriterOptions;
@@ -76,6 +81,10 @@ export class StreamWriter {
   #isAsking = false;
   #behindSinceMs: number | undefined;
   #reachedAtMs: number;
+  /** When the stream has last given an answer. */
+  #answeredAtMs: number;
+  /** How often `onCutOff` was called since. */
+  #cutOffs = 0;
   #stall: MeridianError | undefined;
   #ended: MeridianError | undefined;
   #cancel: () => void;
@@ -84,6 +93,7 @@ export class StreamWriter {
     this.#options = options;
     this.#last = options.last;
     this.#reachedAtMs = options.clock.elapsedMs();
+    this.#answeredAtMs = this.#reachedAtMs;
     this.#cancel = options.clock.after(STALL_MS, () => this.#watch());
   }
 
@@ -177,6 +187,7 @@ export class StreamWriter {
     this.#queue.shift();
     this.#last += 1;
     this.#reachedAtMs = this.#options.clock.elapsedMs();
+    this.#hearStream();
     if (!this.#isAsking) this.#endStall();
     const sequence = this.#last;
     stored(undefined, {
@@ -188,11 +199,24 @@ export class StreamWriter {
   #watch(): void {
     if (this.#ended !== undefined) return;
     this.#cancel = this.#options.clock.after(STALL_MS, () => this.#watch());
+    this.#watchAnswers();
     const restMs = this.#options.clock.elapsedMs() - this.#reachedAtMs;
     if (this.#isAsking || restMs < (this.#queue.length > 0 ? STALL_MS : IDLE_MS)) return;
     void this.#ask(
       this.#queue.length > 0 ? `it has acknowledged nothing for ${STALL_MS} ms` : undefined,
     );
+  }
+
+  #watchAnswers(): void {
+    const restMs = this.#options.clock.elapsedMs() - this.#answeredAtMs;
+    if (restMs < CUT_OFF_MS * (1 + this.#cutOffs)) return;
+    this.#cutOffs += 1;
+    this.#options.onCutOff?.(this.#answeredAtMs);
+  }
+
+  #hearStream(): void {
+    this.#answeredAtMs = this.#options.clock.elapsedMs();
+    this.#cutOffs = 0;
   }
 
   /** Stops, finds out what the stream has, and goes on. `why` is undefined if nothing is wrong as far as the writer knows. */
@@ -227,6 +251,7 @@ export class StreamWriter {
   async #compare(): Promise<void> {
     const { stream, clock } = this.#options;
     const { last } = await stream.bounds();
+    this.#hearStream();
     if (last < this.#last) {
       this.#behindSinceMs ??= clock.elapsedMs();
       const said = `Expected message ${this.#last} in the stream, which it has acknowledged, but it ends with ${last}`;

@@ -41,6 +41,8 @@ export function storeOptions(database: string): StoreOptions {
 export interface OpenOptions {
   readonly cluster?: string;
   readonly onLost?: () => void;
+  readonly onCutOff?: () => void;
+  readonly onStandby?: () => void;
   readonly snapshotBytes?: number;
   readonly silenceMs?: number;
   readonly ownClock?: Clock;
@@ -50,14 +52,14 @@ export interface OpenOptions {
 export function open(
   stream: string,
   database = stream,
-  { cluster = "c", onLost = () => {}, snapshotBytes, silenceMs = 0, ownClock }: OpenOptions = {},
+  { cluster = "c", onLost = () => {}, silenceMs = 0, ownClock, ...more }: OpenOptions = {},
 ): Promise<StreamLog> {
   const store = { ...storeOptions(database), ...(ownClock && { clock: ownClock }) };
   const streams = {
     stream: serverOf(stream).connect(),
     snapshots: serverOf(`${stream}-snapshots`).connect(),
   };
-  return openOverStream(streams, { cluster, store, onLost, silenceMs, snapshotBytes });
+  return openOverStream(streams, { cluster, store, onLost, silenceMs, ...more });
 }
 
 export async function idle({ state }: StreamLog): Promise<void> {

@@ -15,7 +15,8 @@ export class MemoryServer {
   messages: StoredMessage[] = [];
   /** The sequence of the first message that was not trimmed. */
   first = 1;
-  writers = 0;
+  /** For each writer, what it is to do when it is asked. */
+  readonly writers = new Set<() => void>();
   /** How often somebody has asked whether there is a writer. */
   asked = 0;
   /** So many of the next of them get no answer. */
@@ -42,7 +43,7 @@ export class MemoryStream implements LogStream {
   readonly published: string[] = [];
   readonly #server: MemoryServer;
   #isOpen = true;
-  #isWriter = false;
+  #onAsked: () => void = () => {};
 
   constructor(server: MemoryServer) {
     this.#server = server;
@@ -101,17 +102,17 @@ export class MemoryStream implements LogStream {
       this.#server.unanswered -= 1;
       return false;
     }
-    return this.#server.writers > 0;
+    for (const onAsked of this.#server.writers) onAsked();
+    return this.#server.writers.size > 0;
   }
 
-  announce(): void {
-    this.#isWriter = true;
-    this.#server.writers += 1;
+  announce(onAsked: () => void): void {
+    this.#onAsked = onAsked;
+    this.#server.writers.add(onAsked);
   }
 
   async close(): Promise<void> {
-    if (this.#isWriter) this.#server.writers -= 1;
-    this.#isWriter = false;
+    this.#server.writers.delete(this.#onAsked);
     this.#isOpen = false;
   }
 

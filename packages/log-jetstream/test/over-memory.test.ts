@@ -4,7 +4,7 @@ import { join } from "node:path";
 
 import { tombstone } from "@meridian/protocol";
 import { openDirectoryLog } from "@meridian/store";
-import { directoryLogContract } from "@meridian/testkit";
+import { directoryLogContract, ManualClock } from "@meridian/testkit";
 import { describe, expect, it } from "vitest";
 
 import type { StreamLog } from "../src/stream-log.ts";
@@ -77,8 +77,37 @@ describe("a standby", () => {
     await expect.poll(() => server.asked).toBeGreaterThan(1);
     expect(lost).toEqual([]);
     await first.close();
-    await expect.poll(() => ((aheadMs += 1_000), server.writers)).toBe(1);
+    await expect.poll(() => ((aheadMs += 1_000), server.writers.size)).toBe(1);
     await (await opening).close();
+  });
+});
+
+describe("a writer that gets no answer from the stream", () => {
+  it.each([
+    ["sends nodes away, if a directory stood by", true],
+    ["keeps its nodes, if none did", false],
+  ])("%s", async (what, hasStandby) => {
+    const name = `cut-off-${hasStandby}`;
+    const server = serverOf(name);
+    const said: string[] = [];
+    const ownClock = new ManualClock();
+    const options = { ownClock, onCutOff: () => void said.push("away") };
+    const first = await open(name, `${name}-1`, options);
+    const standsBy = new Promise<void>((onStandby) => {
+      if (!hasStandby) return onStandby();
+      void open(name, `${name}-2`, { silenceMs: 600_000, onStandby }).then(
+        (log) => log.abort(),
+        String,
+      );
+    });
+    await standsBy;
+    server.isDown = true;
+    for (let second = 0; second < 30; second += 1) {
+      ownClock.advance(1_000);
+      for (let turn = 0; turn < 20; turn += 1) await new Promise((done) => setImmediate(done));
+    }
+    expect(said).toEqual(hasStandby ? ["away"] : []);
+    await first.abort();
   });
 });
 

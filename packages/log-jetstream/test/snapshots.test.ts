@@ -109,7 +109,8 @@ describe("a directory that dies", () => {
         isOver = await Promise.race([isBroken, stored]);
       }
       await first.abort();
-      [server.isDown, other.isDown, server.writers] = [false, false, 0];
+      [server.isDown, other.isDown] = [false, false];
+      server.writers.clear();
       for (const database of [`${name}-1`, `${name}-2`]) {
         const again = await open(name, database, SMALL);
         expect(again.committedThrough).toBeGreaterThanOrEqual(acknowledged);

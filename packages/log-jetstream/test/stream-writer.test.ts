@@ -14,12 +14,16 @@ class Scene {
   readonly stored: number[] = [];
   readonly failed: string[] = [];
   readonly lost: string[] = [];
+  /** Since when the stream had given no answer, each time that the writer said so. */
+  readonly cutOff: number[] = [];
   readonly writer = this.write();
 
   write(last = 0): StreamWriter {
     const { stream, clock } = this;
     const onLost = ({ code }: { code: string }): void => void this.lost.push(code);
-    return new StreamWriter({ stream, clock, logger: silentLogger, epoch: 10, last, onLost });
+    const onCutOff = (sinceMs: number): void => void this.cutOff.push(sinceMs);
+    const told = { logger: silentLogger, onLost, onCutOff };
+    return new StreamWriter({ stream, clock, epoch: 10, last, ...told });
   }
 
   append(count: number, bytes = 1): void {
@@ -106,6 +110,32 @@ describe("the writer of a stream", () => {
     await scene.pass(1_000);
     expect(scene.stored).toEqual([1, 2, 3, 4, 5]);
     expect(scene.writer.stall).toBeUndefined();
+  });
+});
+
+describe("the writer of a stream that gives no answer", () => {
+  it("says every twenty seconds that the stream gives no answer, and begins anew with the next answer", async () => {
+    const scene = new Scene();
+    scene.append(1);
+    await scene.pass(5_000);
+    const sinceMs = scene.clock.elapsedMs();
+    scene.server.isDown = true;
+    await scene.pass(15_000);
+    expect(scene.cutOff).toEqual([]);
+    await scene.pass(30_000);
+    expect(scene.cutOff).toHaveLength(2);
+    for (const said of scene.cutOff) expect(Math.abs(said - sinceMs)).toBeLessThan(3_000);
+    scene.server.isDown = false;
+    await scene.pass(30_000);
+    expect(scene.cutOff).toHaveLength(2);
+  });
+
+  it("is not cut off from a stream that refuses every message", async () => {
+    const scene = new Scene();
+    scene.stream.faults.push(...Array.from({ length: 500 }, () => "lost" as const));
+    scene.append(1);
+    await scene.pass(60_000);
+    expect([scene.writer.stall === undefined, scene.cutOff]).toEqual([false, []]);
   });
 });
 

@@ -68,6 +68,13 @@ const ROWS = [
       "A file with the credentials for these servers: a `.creds` file of NATS, a seed of an nkey, `user:password`, or a token.",
   },
   {
+    name: "log-domain",
+    kind: "text",
+    file: "process",
+    description:
+      "The JetStream domain in which the stream of the log lies, if these servers are leaf nodes of others; without it, the stream lies at these servers, or where gateways lead.",
+  },
+  {
     name: "log-replicas",
     kind: "integer",
     min: 1,

@@ -1,4 +1,4 @@
-import { encodeMessage, capabilities, type Cursor } from "@meridian/protocol";
+import { encodeMessage, capabilities, MeridianError, type Cursor } from "@meridian/protocol";
 import { digestOf, type SummarySource } from "@meridian/replication";
 import { copyLogDisk, emptyLogDisk, emptyReplicaDisk } from "@meridian/testkit";
 import { expect, it } from "vitest";
@@ -102,6 +102,22 @@ it("a directory that starts takes no nodes in while it lacks what a connected on
   await rig.pass(3_000);
   expect(second.directory.notReady).toBeUndefined();
   expect(second.log.get("k")).toBeDefined();
+});
+
+it("a directory that sends its nodes away takes one in again that has nowhere else to go", async () => {
+  const rig = await GroupRig.start(2);
+  const [a, b] = [rig.node("a"), rig.node("b")];
+  await rig.pass(1_500);
+  rig.cut("b", "d1");
+  const why = new MeridianError("GOING_AWAY", "Its log cannot be reached");
+  rig.directory(0).directory.release(why);
+  await rig.settle();
+  expect(rig.directory(0).directory.info().members).toBe(0);
+  await rig.pass(1_500);
+  expect([a, b].map((node) => node.info())).toMatchObject([
+    { directory: 1, connected: true },
+    { directory: 0, connected: true },
+  ]);
 });
 
 it("a node sends again what its new directory has not followed", async () => {

@@ -7,7 +7,7 @@ export {
   type NodeProgram,
   type ProcessEnd,
 } from "./managed-process.ts";
-export { notifyReady, notifyStopping, startWatchdog } from "./notify.ts";
+export { extendStart, notifyReady, notifyStopping, startWatchdog } from "./notify.ts";
 export { outliveOutput } from "./output.ts";
 export { exitWhenParentDies } from "./parent.ts";
 export { registerBuild, registerProcess } from "./process-metrics.ts";

@@ -27,6 +27,27 @@ export function notifyReady(status?: string): void {
   send("READY=1");
 }
 
+/** How long systemd is to wait for the start from each message on, and how often that is said, in milliseconds. */
+const STARTING_MS = 120_000;
+const STARTING_EVERY_MS = 30_000;
+
+/**
+ * Asks systemd for more time to start while the event loop of this process runs: a log or a snapshot may take minutes to read. Returns a function that
+ * ends this. Does nothing without `NOTIFY_SOCKET`.
+ */
+export function extendStart(clock: Pick<Clock, "after">): () => void {
+  let cancel = (): void => {};
+  if (!process.env["NOTIFY_SOCKET"]) return cancel;
+  const extend = (): void => {
+    cancel = clock.after(STARTING_EVERY_MS, () => {
+      send(`EXTEND_TIMEOUT_USEC=${STARTING_MS * 1_000}`);
+      extend();
+    });
+  };
+  extend();
+  return () => cancel();
+}
+
 /** Tells systemd that the service is stopping in order. Does nothing without `NOTIFY_SOCKET`. */
 export function notifyStopping(): void {
   send("STOPPING=1");

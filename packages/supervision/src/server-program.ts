@@ -12,7 +12,7 @@ import {
 } from "@meridian/options";
 import { asMeridianError } from "@meridian/protocol";
 import { lineLogger, systemClock, type Logger } from "@meridian/runtime";
-import { notifyReady, notifyStopping, startWatchdog } from "./notify.ts";
+import { extendStart, notifyReady, notifyStopping, startWatchdog } from "./notify.ts";
 import { goesToJournal } from "./journal.ts";
 import { outliveOutput } from "./output.ts";
 import { exitWhenParentDies } from "./parent.ts";
@@ -97,26 +97,29 @@ async function serve<Values extends LogSettings>(
     }
     void server?.reload?.(changed);
   });
-  const waiting = new Waiting(logger);
-  const standBy = (): void => waiting.begin();
+  const starting = new Starting(logger);
+  const standBy = (): void => starting.standBy();
   server = await program.start(values, { logger, tell, fail, standBy });
-  waiting.end();
+  starting.end();
   notifyReady(`listening on ${server.url}`);
   startWatchdog(systemClock);
   stopOnSignal(server, logger);
   tell({ type: "listening", url: server.url });
 }
 
-/** The time in which a server waits for another one to be gone. Whoever waits has all that it is to have, so for systemd it is started. */
-class Waiting {
+/** The time in which a server starts, and perhaps waits for another one to be gone. Whoever waits has all that it is to have, so for systemd it is started. */
+class Starting {
   readonly #logger: Logger;
+  readonly #endExtending: () => void;
   #endWatchdog: () => void = () => {};
 
   constructor(logger: Logger) {
     this.#logger = logger;
+    this.#endExtending = extendStart(systemClock);
   }
 
-  begin(): void {
+  standBy(): void {
+    this.#endExtending();
     notifyReady("stands by until the server that works now is gone");
     this.#endWatchdog = startWatchdog(systemClock);
     for (const signal of STOP_SIGNALS) process.on(signal, this.#stop);
@@ -124,6 +127,7 @@ class Waiting {
   }
 
   end(): void {
+    this.#endExtending();
     this.#endWatchdog();
     for (const signal of STOP_SIGNALS) process.off(signal, this.#stop);
   }

@@ -69,6 +69,35 @@ describe.skipIf(reason !== undefined)(`a program under systemd${skipped}`, () =>
   );
 });
 
+describe.skipIf(reason !== undefined)(`a start that takes long under systemd${skipped}`, () => {
+  const { systemd, run } = supervised();
+
+  it(
+    "asks for two minutes more, twice a minute, until it is over",
+    async () => {
+      const program = run(`
+        const delays = [];
+        const due = [];
+        const end = extendStart({ after: (ms, callback) => {
+          delays.push(ms);
+          due.push(callback);
+          return () => due.pop();
+        } });
+        due.shift()();
+        due.shift()();
+        end();
+        notifyStopping();
+        console.log(JSON.stringify([delays, due.length]));`);
+      expect(await program.ended()).toBe("ended by exit 0");
+      await systemd().until((messages) => messages.includes("STOPPING=1"));
+      const more = "EXTEND_TIMEOUT_USEC=120000000";
+      expect(systemd().messages).toEqual([more, more, "STOPPING=1"]);
+      expect(program.output).toBe("[[30000,30000,30000],0]\n");
+    },
+    TIME_LIMIT_MS,
+  );
+});
+
 describe.skipIf(reason !== undefined)(`the watchdog of systemd${skipped}`, () => {
   const { systemd, run } = supervised();
 

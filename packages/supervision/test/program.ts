@@ -13,7 +13,7 @@ export const EVALUATE: readonly string[] = ["--input-type=module", "--eval"];
 
 /** The text of a program in which `script` can use the exports of this package and `clock`. */
 export function programOf(script: string): string {
-  return `import { exitWhenParentDies, notifyReady, notifyStopping, startWatchdog } from ${JSON.stringify(SUPERVISION)};
+  return `import { exitWhenParentDies, extendStart, notifyReady, notifyStopping, startWatchdog } from ${JSON.stringify(SUPERVISION)};
     const clock = {
       after(delayMs, callback) {
         const timer = setTimeout(callback, delayMs).unref();

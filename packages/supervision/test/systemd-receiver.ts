@@ -51,7 +51,8 @@ export class SystemdReceiver {
   /** The messages so far, in order, without `BARRIER=1`, by which a sender waits until its messages have been read. */
   get messages(): string[] {
     // Datagrams come without a separator. Every message except a status is in capitals.
-    const known = /READY=1|STOPPING=1|WATCHDOG=1|BARRIER=1|STATUS=.*?(?=BARRIER=1)/gs;
+    const known =
+      /READY=1|EXTEND_TIMEOUT_USEC=\d+|STOPPING=1|WATCHDOG=1|BARRIER=1|STATUS=.*?(?=BARRIER=1)/gs;
     return [...this.#heard.matchAll(known)]
       .map(([text]) => text)
       .filter((text) => text !== "BARRIER=1");

@@ -219,6 +219,11 @@ export class Directory {
     });
   }
 
+  /** Sends all nodes to other directories. They keep what was not acknowledged. One that comes back is taken in again. */
+  release(why: MeridianError): void {
+    for (const session of this.#membership.sessions) session.close(why);
+  }
+
   /** Takes in a new link. `remoteAddress` is the node's address where it names none itself. */
   accept(link: Link, remoteAddress: string): LinkEvents {
     const session = new DirectorySession(this.#host, link, remoteAddress);

@@ -1,0 +1,95 @@
+/** A directory that is cut off from NATS, but not from its regions, while another one stands by. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import {
+  FIVE_PLACES,
+  LinkProxy,
+  placeArguments,
+  Program,
+  regionArguments,
+  until,
+} from "@meridian/local-cluster";
+import { describe, expect, it, onTestFinished } from "vitest";
+
+import { freePort } from "../../support/free-port.ts";
+import { HAS_NATS, NATS_VERSION, NatsServers } from "../../support/nats-servers.ts";
+
+function temporary(): string {
+  const folder = mkdtempSync(join(tmpdir(), "meridian-cut-off-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+async function start(
+  program: "directory" | "region",
+  name: string,
+  args: readonly string[],
+): Promise<Program> {
+  const started = await Program.spawn({ name, program, args });
+  onTestFinished(() => started.kill());
+  return started;
+}
+
+async function put(region: Program, key: string): Promise<boolean> {
+  const answer = await fetch(`${region.url}/cache/${key}?ack=directory`, {
+    method: "PUT",
+    body: key,
+  });
+  const { acknowledged } = (await answer.json()) as { acknowledged?: { reached: boolean } };
+  return acknowledged?.reached === true;
+}
+
+/** Whether a directory has a node that is ready. */
+async function hasNode(directory: Program): Promise<boolean> {
+  const answer = await fetch(`${directory.url}/nodes`);
+  const { nodes } = (await answer.json()) as { readonly nodes: readonly { status: string }[] };
+  return nodes.some(({ status }) => status === "ready");
+}
+
+describe.skipIf(!HAS_NATS)(`a log on nats-server ${NATS_VERSION} (needs nats-server)`, () => {
+  it("whose writer is cut off from NATS goes on with the standby, to which the writer sends its regions", async () => {
+    const servers = new NatsServers();
+    onTestFinished(() => servers.stop());
+    await servers.start();
+    const line = await LinkProxy.listen();
+    onTestFinished(() => line.close());
+    line.target = servers.url.replace("nats:", "http:");
+    const folder = temporary();
+    const ports = [await freePort(), await freePort()];
+    const urls = ports.map((port) => `http://127.0.0.1:${port}`);
+    const directory = (index: number, log: string): Promise<Program> => {
+      const name = `directory-${index}`;
+      const place = placeArguments("127.0.0.1", ports[index] ?? 0, join(folder, name));
+      return start("directory", name, [...place, `--log=${log}`]);
+    };
+    const first = await directory(0, line.url.replace("http:", "nats:"));
+    await first.listens();
+    const second = await directory(1, servers.url);
+    await until("the second directory stands by", () => second.status === "standby");
+    expect(await (await fetch(`${urls[1]}/readyz`)).json()).toMatchObject({
+      detail: "Another directory writes the log, and this one stands by",
+    });
+    const [place] = FIVE_PLACES;
+    if (place === undefined) throw new Error("Expected a place");
+    const region = await start("region", place.id, [
+      ...placeArguments("127.0.0.1", 0, join(folder, place.id)),
+      ...regionArguments(place, urls),
+    ]);
+    await region.listens();
+    await until("a write is acknowledged", () => put(region, "before"));
+
+    line.cut();
+    // It writes nothing, so it waits for nothing, and would never leave by itself.
+    await until("the region is at the standby", () => hasNode(second), 90_000);
+    expect(first.lines.join("\n")).toMatch(/nodes are sent to other directories/);
+    expect(first.isRunning).toBe(true);
+    expect(await put(region, "after")).toBe(true);
+
+    line.heal();
+    const { code } = await first.exited;
+    expect(code).toBe(1);
+    expect(first.lines.join("\n")).toMatch(/Another directory has begun an epoch/);
+  });
+});
