@@ -1,5 +1,5 @@
 import type { DirectoryLog } from "@meridian/ports";
-import type { MeridianError } from "@meridian/protocol";
+import { MeridianError } from "@meridian/protocol";
 import { openDirectoryLog, type SqliteDirectoryLog, type StoreOptions } from "@meridian/store";
 import type { DirectoryFlags } from "@meridian/options";
 
@@ -35,13 +35,13 @@ export interface LogPlace extends Pick<
   readonly onCutOff?: ((why: MeridianError) => void) | undefined;
 }
 
+/** Where the log lies, as `--log` says it, if it is to lie in the data folder even though it was in a stream. */
+const IN_FOLDER = "sqlite";
+
 /** Opens the log. In a stream, this waits while another directory writes it. */
 export async function openLog(place: LogPlace): Promise<OpenLog> {
   const { log: address, logCredentials, cluster, store, onLost, onStandby, onCutOff } = place;
-  if (address === null) {
-    const state = await openDirectoryLog(store);
-    return { log: state, state, close: () => state.close() };
-  }
+  if (address === null || address === IN_FOLDER) return openInFolder(store, address !== null);
   // Only who uses NATS pays for loading it.
   const { openStreamLog } = await import("@meridian/log-jetstream");
   const log = await openStreamLog({
@@ -58,4 +58,24 @@ export async function openLog(place: LogPlace): Promise<OpenLog> {
     onCutOff,
   });
   return { log, state: log.state, close: () => log.close() };
+}
+
+/** Opens a log in the data folder. One that is made from a stream may only go on there alone if it leaves the stream for good. */
+async function openInFolder(store: StoreOptions, leaves: boolean): Promise<OpenLog> {
+  const state = await openDirectoryLog(store);
+  if (state.place !== undefined) {
+    if (!leaves) {
+      await state.close();
+      const said = `${store.path} is made from a stream. Expected \`log\` to name the servers of the stream, or to be \`${IN_FOLDER}\`, to take the log out of the stream for good`;
+      throw new MeridianError("INVALID_CONFIG", said);
+    }
+    await new Promise<void>((resolve, reject) => {
+      state.leaveStream((failure) => (failure === undefined ? resolve() : reject(failure)));
+    });
+    const { committedThrough } = state;
+    store.logger.info("the log has left its stream, and lies in the data folder", {
+      committedThrough,
+    });
+  }
+  return { log: state, state, close: () => state.close() };
 }

@@ -139,8 +139,9 @@ class Opening {
 
   async #openState(): Promise<SqliteDirectoryLog> {
     const { store } = this.#options;
-    const logId = (await this.#newest())?.record.logId ?? randomIdentity(store.random);
-    return openState({ stream: this.#stream, snapshots: this.#snapshots, store, logId });
+    const newest = (await this.#newest())?.record;
+    const logId = newest?.logId ?? randomIdentity(store.random);
+    return openState({ stream: this.#stream, snapshots: this.#snapshots, store, newest, logId });
   }
 
   /**
@@ -230,9 +231,15 @@ class Opening {
     newest: EpochRecord | undefined,
     last: number,
   ): Promise<void> {
-    const { logId, epoch, committedThrough } = state;
-    const epochs = [...(newest?.epochs ?? []), [epoch, committedThrough] as const];
-    const data = encodeEpoch({ cluster: this.#options.cluster, logId, epochs });
+    const { logId, epoch, committedThrough, members } = state;
+    const begun = [epoch, committedThrough] as const;
+    // The first message continues a log that was in the data folder before, with all its epochs.
+    const epochs = newest === undefined ? state.epochs : [...newest.epochs, begun];
+    const isMoved = newest?.isMoved ?? (committedThrough > 0 || members.length > 0);
+    if (newest === undefined && isMoved) {
+      this.#logger.info("the log of the data folder moves into the stream", { committedThrough });
+    }
+    const data = encodeEpoch({ cluster: this.#options.cluster, logId, epochs, isMoved });
     const id = messageId({ epoch, number: 0, sequence: last + 1 });
     await this.#stream.publish({ subject: "epoch", id, data }, last);
   }

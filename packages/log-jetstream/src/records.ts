@@ -15,6 +15,8 @@ export interface EpochRecord {
   readonly logId: number;
   /** Each epoch with the sequence of the log just before its first, oldest first; at least one. */
   readonly epochs: readonly (readonly [epoch: number, after: number])[];
+  /** Whether the log was in a data folder before: what it had then is in no message, and only a snapshot has it. */
+  readonly isMoved: boolean;
 }
 
 /** The format of the messages. A directory refuses a stream whose newest epoch has a later one. */
@@ -75,6 +77,7 @@ const EPOCH = v.object({
   cluster: v.string(),
   logId: WHOLE,
   epochs: v.pipe(v.array(v.tuple([WHOLE, WHOLE])), v.minLength(1)),
+  isMoved: v.optional(v.boolean(), false),
 });
 
 /** Encodes a record. */
@@ -140,9 +143,9 @@ export class RecordParts {
 }
 
 /** Encodes the begin of an epoch. */
-export function encodeEpoch({ cluster, logId, epochs }: EpochRecord): Uint8Array {
+export function encodeEpoch({ epochs, ...record }: EpochRecord): Uint8Array {
   const newest = epochs.slice(-EPOCHS_MAX);
-  return Buffer.from(JSON.stringify({ format: FORMAT, cluster, logId, epochs: newest }));
+  return Buffer.from(JSON.stringify({ format: FORMAT, ...record, epochs: newest }));
 }
 
 /** Decodes the begin of an epoch. Throws `STORE_CORRUPT`, and `STORE_SCHEMA_TOO_NEW` if a later version has written it. */

@@ -31,6 +31,8 @@ export interface SnapshotKeeperOptions {
   readonly restate: () => Promise<void>;
   /** By how many bytes the stream has to grow at least. */
   readonly snapshotBytes: number;
+  /** Whether the stream alone does not have the whole log, so that there must be a snapshot from the start on. */
+  readonly isMoved: boolean;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -82,10 +84,12 @@ export class SnapshotKeeper {
   }
 
   async #run(): Promise<void> {
-    const { stream, snapshots, snapshotBytes } = this.#options;
+    const { stream, snapshots, snapshotBytes, isMoved } = this.#options;
     if (this.#grown === undefined) {
       const { bytes } = await stream.bounds();
-      this.#due = Math.max(snapshotBytes, (await snapshots.newest())?.bytes ?? 0);
+      const newest = await snapshots.newest();
+      const isMissing = newest === undefined && isMoved;
+      this.#due = isMissing ? 0 : Math.max(snapshotBytes, newest?.bytes ?? 0);
       this.#grown = bytes;
       if (bytes < this.#due) return;
     }

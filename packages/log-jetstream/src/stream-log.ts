@@ -129,7 +129,10 @@ export class StreamLog implements DirectoryLog {
     this.#writer = new StreamWriter(writing);
     const restate = (): Promise<void> => this.#restate(record);
     const keeping = { stream, snapshots, log: state, path, restate, snapshotBytes };
-    this.#keeper = new SnapshotKeeper({ ...keeping, clock, logger });
+    const { isMoved } = record;
+    this.#keeper = new SnapshotKeeper({ ...keeping, isMoved, clock, logger });
+    // Until a snapshot is kept, only this data folder has what the log had before it moved.
+    if (isMoved) this.#keeper.grow(0);
   }
 
   get committedThrough(): number {

@@ -4,6 +4,8 @@
  * The one in the folder belongs to the stream if the stream still has the last message that it knows. If there is another message, or none, the
  * stream was set back to an older state or begun anew; if the stream begins behind it, the directory was away while others trimmed the stream. Then it is
  * set aside. The database of a snapshot belongs to the stream by the same rule.
+ *
+ * A log that is in no stream moves into one that is empty: the begin of its next epoch is the first message, and a snapshot has what was before.
  */
 import { rename, rm } from "node:fs/promises";
 
@@ -12,6 +14,7 @@ import { openDirectoryLog, type SqliteDirectoryLog, type StoreOptions } from "@m
 
 import { delay } from "./delay.ts";
 import type { LogStream } from "./log-stream.ts";
+import type { EpochRecord } from "./records.ts";
 import { isOfStream, type KeptSnapshot, type SnapshotStream } from "./snapshot-stream.ts";
 
 /** What a state is made from. */
@@ -19,11 +22,13 @@ export interface StateOptions {
   readonly stream: LogStream;
   readonly snapshots: SnapshotStream;
   readonly store: StoreOptions;
-  /** The id of the log in the stream. */
+  /** What the newest epoch of the stream says; undefined if the stream has none. */
+  readonly newest: EpochRecord | undefined;
+  /** The id of the log, if it is created now. */
   readonly logId: number;
 }
 
-type Relation = "of the stream" | "empty" | "too old" | "of another";
+type Relation = "of the stream" | "moving" | "empty" | "too old" | "of another";
 
 const STEP_MS = 250;
 
@@ -35,12 +40,13 @@ export async function openState(options: StateOptions): Promise<SqliteDirectoryL
   const { stream, snapshots, store, logId } = options;
   const { path, logger } = store;
   const [state, relation] = await openRelated(options);
-  if (relation === "of the stream") return state;
+  if (relation === "of the stream" || relation === "moving") return state;
   let snapshot: KeptSnapshot | undefined;
   try {
     snapshot = await usableSnapshot(options);
     const { first } = await stream.bounds();
     if (snapshot === undefined && first > 1) throw missing(first);
+    if (snapshot === undefined && options.newest?.isMoved === true) throw unmoved();
     if (snapshot === undefined && relation === "empty") return state;
   } catch (failure) {
     await state.close();
@@ -80,14 +86,19 @@ async function openRelated(options: StateOptions): Promise<[SqliteDirectoryLog, 
 
 async function relationOf(
   state: SqliteDirectoryLog,
-  { stream, store, logId }: StateOptions,
+  { stream, snapshots, store, logId, newest }: StateOptions,
 ): Promise<Relation> {
   const { place, committedThrough } = state;
   if (place === undefined) {
     if (committedThrough === 0 && state.members.length === 0) {
       return state.logId === logId ? "empty" : "of another";
     }
-    const said = `${store.path} has a log that is in no stream. Expected an empty folder: the regions fill the log again`;
+    const { last } = await stream.bounds();
+    const isEmpty = last === 0 && (await snapshots.newest()) === undefined;
+    // The process died between the first message and the note of it.
+    const isBegun = last === 1 && newest !== undefined && hasBegun(state, newest);
+    if (isEmpty || isBegun) return "moving";
+    const said = `${store.path} has a log that is in no stream, and the streams of this cluster are not empty. Expected an empty data folder, to use what is in the streams; or delete both streams, to move this log into them`;
     throw new MeridianError("INVALID_CONFIG", said);
   }
   if (state.logId !== logId) return "of another";
@@ -111,6 +122,18 @@ async function usableSnapshot(options: StateOptions): Promise<KeptSnapshot | und
     found = again;
   }
   return undefined;
+}
+
+/** Whether the epoch that the stream begins with was begun by this database. */
+function hasBegun(state: SqliteDirectoryLog, { logId, epochs }: EpochRecord): boolean {
+  const epoch = epochs.at(-1)?.[0];
+  return logId === state.logId && state.epochs.some(([own]) => own === epoch);
+}
+
+function unmoved(): MeridianError {
+  const said =
+    "A log was moved into the stream, and no snapshot of it is there yet. Start the directory whose data folder has it";
+  return new MeridianError("STORE_FAILED", said);
 }
 
 function missing(first: number): MeridianError {

@@ -3,7 +3,6 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 
 import { tombstone } from "@meridian/protocol";
-import { openDirectoryLog } from "@meridian/store";
 import { directoryLogContract, ManualClock } from "@meridian/testkit";
 import { describe, expect, it } from "vitest";
 
@@ -17,7 +16,6 @@ import {
   open,
   promised,
   serverOf,
-  storeOptions,
   told,
 } from "./memory-logs.ts";
 
@@ -157,15 +155,5 @@ describe("a stream that is not as the database knows it", () => {
     const log = await open("ours");
     await log.close();
     await expect(open("ours", "theirs", { cluster: "d" })).rejects.toThrow("of the cluster `d`");
-  });
-
-  it("does not take a folder that has a log of its own, and leaves it as it is", async () => {
-    const plain = await openDirectoryLog(storeOptions("plain"));
-    await append(plain, 0, [entry("a", 1)]);
-    await plain.close();
-    await expect(open("plain")).rejects.toThrow("has a log that is in no stream");
-    const again = await openDirectoryLog(storeOptions("plain"));
-    expect(again.committedThrough).toBe(1);
-    await again.close();
   });
 });

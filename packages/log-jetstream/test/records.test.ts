@@ -81,8 +81,8 @@ describe("a record in the stream", () => {
 describe("the begin of an epoch", () => {
   it("tells the log and its newest thousand epochs", () => {
     const epochs = Array.from({ length: 1_002 }, (_, index) => [index + 1, index] as const);
-    const read = decodeEpoch(encodeEpoch({ cluster: "c", logId: 9, epochs }));
-    expect(read).toEqual({ cluster: "c", logId: 9, epochs: epochs.slice(2) });
+    const read = decodeEpoch(encodeEpoch({ cluster: "c", logId: 9, epochs, isMoved: true }));
+    expect(read).toEqual({ cluster: "c", logId: 9, epochs: epochs.slice(2), isMoved: true });
   });
 
   it("of a newer version is refused", () => {

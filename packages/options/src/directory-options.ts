@@ -57,7 +57,7 @@ const ROWS = [
     kind: "text",
     file: "process",
     description:
-      "The NATS servers in whose JetStream the log lies, such as `nats://host:4222,other:4222`, or `tls://…` to use TLS with the files of `--tls-ca`, `--tls-cert` and `--tls-key`; without it, the log lies in the data folder.",
+      "The NATS servers in whose JetStream the log lies, such as `nats://host:4222,other:4222`, or `tls://…` to use TLS with the files of `--tls-ca`, `--tls-cert` and `--tls-key`; without it, the log lies in the data folder, where `sqlite` takes it back.",
   },
   {
     name: "log-credentials",

@@ -154,6 +154,9 @@ class DirectoryJournal implements Journal<DirectoryWrite, DirectoryCommit> {
     switch (write.kind) {
       case "place":
         break;
+      case "leave":
+        this.#sql.leave.run();
+        break;
       case "epoch":
         this.#writeEpoch(write.epoch);
         break;
@@ -302,6 +305,7 @@ interface Statements {
   readonly rowsAfter: Database.Statement<[number], JournalRow>;
   readonly saveState: Database.Statement<[number, number, number]>;
   readonly admit: Database.Statement<[number]>;
+  readonly leave: Database.Statement<[]>;
   readonly place: Database.Statement<[number, string]>;
   readonly saveHorizon: Database.Statement<[number, number]>;
   readonly deleteMarks: Database.Statement<[]>;
@@ -356,6 +360,7 @@ function prepare(database: Database.Database): Statements {
       `INSERT INTO stream_place (id, sequence, message) VALUES (1, ?, ?)
        ON CONFLICT (id) DO UPDATE SET sequence = excluded.sequence, message = excluded.message`,
     ),
+    leave: database.prepare("DELETE FROM stream_place"),
     saveHorizon: database.prepare("UPDATE state SET horizon = ?, frozen_until_ms = ?"),
     deleteMarks: database.prepare("DELETE FROM horizon_marks"),
     insertMark: database.prepare("INSERT INTO horizon_marks (at_ms, sequence) VALUES (?, ?)"),

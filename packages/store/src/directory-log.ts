@@ -201,6 +201,11 @@ export class SqliteDirectoryLog implements DirectoryLog {
     this.#writer.append({ kind: "place", place }, this.#reaching(place), done);
   }
 
+  /** Makes durable, in order with `append`, that the log is not made from a stream any more. */
+  leaveStream(done: Done): void {
+    this.#writer.append({ kind: "leave" }, () => (this.#place = undefined), done);
+  }
+
   get members(): readonly RememberedMember[] {
     return [...this.#members.values()];
   }
@@ -447,12 +452,9 @@ export class SqliteDirectoryLog implements DirectoryLog {
   }
 
   #endSettling(): void {
-    for (;;) {
-      const first = this.#settling[0];
-      if (first === undefined || first.through > this.#foldedThrough) return;
-      this.#settling.shift();
-      first.done();
-    }
+    const isFirstSettled = (): boolean =>
+      (this.#settling[0]?.through ?? Infinity) <= this.#foldedThrough;
+    while (isFirstSettled()) this.#settling.shift()?.done();
   }
 
   #addUnfolded(frame: UnfoldedFrame): void {

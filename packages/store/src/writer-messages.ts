@@ -57,6 +57,8 @@ export type DirectoryWrite = (
   | { readonly kind: "epoch"; readonly epoch: number }
   /** Only brings its place. */
   | { readonly kind: "place" }
+  /** The log is not made from a stream any more. */
+  | { readonly kind: "leave" }
 ) & { readonly place?: StreamPlace };
 
 /** A failure on its way between threads. */
