@@ -194,6 +194,8 @@ export class HttpGuard {
 
   /** Whether a request may be served at once that is the only one of its connection. */
   mayBegin(incoming: IncomingMessage): boolean {
+    // It may take long.
+    this.#plain?.flush();
     return this.#pipelines.mayBegin(incoming);
   }
 

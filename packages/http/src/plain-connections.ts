@@ -3,6 +3,9 @@
  * is exactly one plain write, with all of its body, is begun and answered later. At the first that is anything else, or of which there is
  * the least doubt, the connection is handed to node:http for the rest of its life, with what has come put back: as if nobody had looked at it.
  *
+ * The first answer of a turn of the event loop is written at once, the others together at the end of the turn. Each write to a client that has nothing to do wakes
+ * it up, which costs as much as all else that is done for a hit; where one write follows the other, the client is awake.
+ *
  * So what is here is idle, waits for a turn of the event loop, or for a write to be stored. What comes behind such a write waits unread until the
  * write is answered, and is node:http's then. Whatever can go on for longer is with node:http: requests that come in parts, answers that
  * nobody takes, and connections on which nothing comes at all.
@@ -30,7 +33,7 @@ import type { RequestTurns } from "./request-turns.ts";
 export interface PlainConnectionsOptions {
   readonly clock: Clock;
   readonly timeouts: Pick<HttpTimeouts, "headersTimeout" | "keepAliveTimeout">;
-  readonly turns: Pick<RequestTurns, "mayBegin" | "wait">;
+  readonly turns: Pick<RequestTurns, "mayBegin" | "wait" | "onEnd">;
   /** Hands a connection to node:http. */
   readonly serve: (socket: Socket) => void;
   /** Whether requests to a host are answered. */
@@ -45,6 +48,16 @@ const UNUSED_PART = 1 / 10;
 
 /** Up to here, head and value leave as one string; beyond, copying the value costs more than a second piece. */
 const TEXT_BYTES_MAX = 4_096;
+
+/** So many answers wait at most for the end of a turn. */
+const WAITING_MAX = 32;
+
+/** An answer that waits to be written. */
+interface WaitingAnswer {
+  readonly socket: Socket;
+  readonly head: string;
+  readonly body: PlainAnswer["body"];
+}
 
 /** What is kept of one connection. */
 interface PlainConnection {
@@ -68,16 +81,33 @@ export class PlainConnections {
   #ending = "";
   #endingSecond = -1;
   #isClosing = false;
+  /** Whether an answer has been written in this turn. */
+  #hasWritten = false;
+  /** In the order in which they were made. */
+  #waiting: WaitingAnswer[] = [];
 
   constructor(options: PlainConnectionsOptions) {
     this.#options = options;
+    options.turns.onEnd(() => this.#endTurn());
+  }
+
+  /** Writes the answers that wait for the end of the turn. */
+  flush(): void {
+    if (this.#waiting.length === 0) return;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const { socket, head, body } of waiting)
+      if (socket.writable) writeAnswer(socket, head, body);
   }
 
   /** Takes a connection on which nothing has been read. */
   take(socket: Socket): void {
     if (this.#isClosing || socket.destroyed) return this.#options.serve(socket);
     const onData = (chunk: Buffer): void => this.#onChunk(connection, chunk);
-    const onEnd = (): void => void socket.end();
+    const onEnd = (): void => {
+      this.flush();
+      socket.end();
+    };
     const onTimeout = (): void => this.#onTimeout(connection);
     const onClose = (): void => connection.release();
     const connection: PlainConnection = {
@@ -104,6 +134,7 @@ export class PlainConnections {
   /** Ends the connections that are idle, and takes no more. What waits goes on with node:http; those of writes under way end with their answers. */
   close(): void {
     this.#isClosing = true;
+    this.flush();
     for (const connection of this.#connections.values()) {
       const { socket } = connection;
       if (connection.endWrite !== undefined) continue;
@@ -117,9 +148,16 @@ export class PlainConnections {
     for (const { socket } of this.#connections.values()) socket.destroy();
   }
 
-  /** Whether a write of a connection is under way. */
+  /** Whether a write of a connection is under way, or an answer to it waits. */
   isWriting(socket: Socket): boolean {
-    return this.#connections.get(socket)?.endWrite !== undefined;
+    const isUnderWay = this.#connections.get(socket)?.endWrite !== undefined;
+    return isUnderWay || this.#waiting.some((answer) => answer.socket === socket);
+  }
+
+  /** The next answer is written at once. */
+  #endTurn(): void {
+    this.flush();
+    this.#hasWritten = false;
   }
 
   #onChunk(connection: PlainConnection, chunk: Buffer): void {
@@ -132,7 +170,8 @@ export class PlainConnections {
     if (head === undefined || head.bodyBytes !== split.body?.byteLength) {
       return this.#handOn(connection, chunk);
     }
-    if (!hasTurn && !this.#options.turns.mayBegin()) return this.#await(connection, chunk);
+    if (hasTurn) this.#endTurn();
+    else if (!this.#options.turns.mayBegin()) return this.#await(connection, chunk);
     connection.hasTurn = false;
     try {
       if (this.#begin(connection, head, split)) return;
@@ -150,7 +189,7 @@ export class PlainConnections {
     if (body === undefined) {
       const answer = read(asked);
       if (answer === undefined) return false;
-      this.#write(socket, answer, clock.nowMs());
+      this.#answer(socket, answer, clock.nowMs());
       this.#use(connection);
       return true;
     }
@@ -165,7 +204,10 @@ export class PlainConnections {
     connection.endWrite = undefined;
     // Node:http, too, answers nobody who has ended the connection.
     if (!socket.writable || !this.#connections.has(socket)) return;
-    this.#write(socket, plainAnswerOf(answer), this.#options.clock.nowMs());
+    // What was asked before it is answered before it.
+    this.flush();
+    const { head, body } = plainAnswerOf(answer);
+    writeAnswer(socket, head + this.#endingAt(this.#options.clock.nowMs()), body);
     this.#use(connection);
     if (socket.isPaused()) this.#handOn(connection);
     else if (this.#isClosing) socket.end();
@@ -198,17 +240,15 @@ export class PlainConnections {
     }, socket);
   }
 
-  #write(socket: Socket, { head, body }: PlainAnswer, nowMs: number): void {
-    const top = head + this.#endingAt(nowMs);
-    const text = textOf(body);
-    if (text !== undefined) {
-      socket.write(top + text, "latin1");
-      return;
+  /** Writes the answer to a read, or has it wait for the end of the turn. */
+  #answer(socket: Socket, answer: PlainAnswer, nowMs: number): void {
+    const head = answer.head + this.#endingAt(nowMs);
+    if (!this.#hasWritten) {
+      this.#hasWritten = true;
+      return writeAnswer(socket, head, answer.body);
     }
-    socket.cork();
-    socket.write(top, "latin1");
-    socket.write(body);
-    socket.uncork();
+    this.#waiting.push({ socket, head, body: answer.body });
+    if (this.#waiting.length === WAITING_MAX) this.flush();
   }
 
   /** What node:http puts behind all other headers. */
@@ -235,6 +275,7 @@ export class PlainConnections {
   /** Gives a connection to node:http, with what has been read and not been answered. */
   #handOn(connection: PlainConnection, chunk?: Buffer): void {
     const { socket } = connection;
+    this.flush();
     connection.release();
     socket.pause();
     if (chunk !== undefined) socket.unshift(chunk);
@@ -247,6 +288,18 @@ export class PlainConnections {
 function putBack(socket: Socket, chunk: Buffer): void {
   socket.pause();
   socket.unshift(chunk);
+}
+
+function writeAnswer(socket: Socket, head: string, body: PlainAnswer["body"]): void {
+  const text = textOf(body);
+  if (text !== undefined) {
+    socket.write(head + text, "latin1");
+    return;
+  }
+  socket.cork();
+  socket.write(head, "latin1");
+  socket.write(body);
+  socket.uncork();
 }
 
 /** An answer as plain connections write it. */

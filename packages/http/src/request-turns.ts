@@ -46,9 +46,15 @@ export class RequestTurns {
   #left = 0;
   #hasBegun = false;
   #begunAtMs = 0;
+  #onEnd: (() => void) | undefined;
 
   constructor(clock: Pick<Clock, "elapsedMs">) {
     this.#clock = clock;
+  }
+
+  /** From here on, calls back at the end of each turn in which a request may have been begun, before the next turn reads from connections. */
+  onEnd(callback: () => void): void {
+    this.#onEnd = callback;
   }
 
   /** Whether one more request may be begun in this turn. */
@@ -96,6 +102,7 @@ export class RequestTurns {
     this.#hasBegun = true;
     setImmediate(() => {
       this.#hasBegun = false;
+      this.#onEnd?.();
     });
   }
 

@@ -1,10 +1,11 @@
 /** Which bytes are answered below node:http, which are not, and that a connection is served alike by both. */
 import { once } from "node:events";
+import { Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import type { Duplex } from "node:stream";
 
 import { problemAnswer, type HttpHandlers, type HttpServer, type PlainRead } from "@meridian/http";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 
 import { authority, certificateOf } from "./certificates.ts";
 import { connectTo, levelOf, startServer } from "./harness.ts";
@@ -285,5 +286,57 @@ describe("a connection below node:http", () => {
       "plain GET /a,plain GET /a,plain GET /a,node PUT /b,node GET /a",
     );
     conversation.socket.destroy();
+  });
+});
+
+describe("the answers of one turn", () => {
+  it("leave together at its end, but for the first", async () => {
+    const told: string[] = [];
+    const server = await startServer();
+    server.handle({ ...BOTH, read: ({ path }) => (told.push(`reads ${path}`), answerOf(path)) });
+    const conversations = ["/a", "/b", "/c"].map((path) => ({
+      bytes: PLAIN.replace("/a", path),
+      conversation: new Conversation(connectTo(server)),
+    }));
+    // From then on, all of them are read in one turn.
+    for (const { bytes, conversation } of conversations) await conversation.ask(bytes, 1);
+    told.length = 0;
+    // oxlint-disable-next-line typescript/unbound-method -- called with the socket that it was called for
+    const { write } = Socket.prototype;
+    vi.spyOn(Socket.prototype, "write").mockImplementation(function (this: Socket, ...given) {
+      const answer = /^HTTP.*\r\n\r\n(\/\w)$/s.exec(String(given[0]));
+      if (answer !== null) told.push(`writes ${answer[1]}`);
+      return write.apply(this, given as Parameters<Socket["write"]>);
+    });
+    onTestFinished(() => void vi.restoreAllMocks());
+    await Promise.all(conversations.map(({ bytes, conversation }) => conversation.ask(bytes, 2)));
+    expect(told).toEqual([
+      "reads /a",
+      "writes /a",
+      "reads /b",
+      "reads /c",
+      "writes /b",
+      "writes /c",
+    ]);
+    for (const { conversation } of conversations) conversation.socket.destroy();
+  });
+
+  it("leave before anything else is done for their connection", async () => {
+    const server = await start();
+    const [first, half, other] = Array.from(
+      { length: 3 },
+      () => new Conversation(connectTo(server)),
+    );
+    for (const each of [first, half, other]) await each?.ask(PLAIN, 1);
+    first?.socket.write(PLAIN);
+    // The end of the client's half comes with its request, and a request for node:http right behind one that waits.
+    half?.socket.end(PLAIN);
+    other?.socket.write(PLAIN);
+    other?.socket.write(withHeader("X-Custom: 1"));
+    await half?.closed;
+    expect(half?.text.match(/plain GET/g)).toHaveLength(2);
+    await vi.waitUntil(() => other?.text.includes("node GET"), PATIENT);
+    expect(other?.text.match(/(plain|node) GET/g)).toHaveLength(3);
+    for (const each of [first, other]) each?.socket.destroy();
   });
 });
