@@ -1,3 +1,5 @@
+import { connect } from "node:net";
+
 import {
   HttpServer,
   type Authenticator,
@@ -50,4 +52,23 @@ export async function bothWays(
   const reads = (): number =>
     counted.mock.results.filter(({ type, value }) => type === "return" && value).length;
   return { plain, node, reads };
+}
+
+const PATIENT = { timeout: 10_000, interval: 5 };
+
+/** Asks over one connection, each time once the answer before has come. Resolves to the answers, without their dates. */
+export async function askInTurn(port: number, requests: readonly string[]): Promise<string[]> {
+  const socket = connect(port, "127.0.0.1");
+  onTestFinished(() => void socket.destroy());
+  let text = "";
+  socket.on("data", (chunk: Buffer) => (text += chunk.toString("latin1")));
+  const answers: string[] = [];
+  for (const request of requests) {
+    text = "";
+    socket.write(request);
+    // Bodies are JSON.
+    await vi.waitUntil(() => /^HTTP\/1\.1 \d+[^]*\r\n\r\n[^]*\}$/.test(text), PATIENT);
+    answers.push(text.replace(/\r\nDate: [^\r]*/, ""));
+  }
+  return answers;
 }
