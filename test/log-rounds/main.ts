@@ -26,17 +26,20 @@ const tell = (line: string): void =>
   void process.stdout.write(`${new Date().toISOString().slice(11, 19)} ${line}\n`);
 if (!HAS_NATS) throw new Error("Expected `nats-server` to be installed: apt install nats-server");
 tell(`nats-server ${NATS_VERSION}`);
-const { acknowledged, unanswered, perSecond, messages, first, lost } = await killInRounds({
-  rounds: Number(values.rounds),
-  writers: Number(values.writers),
-  victims: VICTIMS,
-  random: seededRandom(Number(values.seed)),
-  onRound: ({ round, victim, acknowledged: before, gapMs }) =>
-    tell(
-      `round ${round}: ${victim} killed after ${before} writes; longest gap ${Math.round(gapMs)} ms`,
-    ),
-});
-tell(`${acknowledged} writes acknowledged, ${unanswered} not; ${Math.round(perSecond)} a second`);
+const { acknowledged, unanswered, perSecond, servingPerSecond, messages, first, lost } =
+  await killInRounds({
+    rounds: Number(values.rounds),
+    writers: Number(values.writers),
+    victims: VICTIMS,
+    random: seededRandom(Number(values.seed)),
+    onRound: ({ round, victim, acknowledged: before, gapMs }) =>
+      tell(
+        `round ${round}: ${victim} killed after ${before} writes; longest gap ${Math.round(gapMs)} ms`,
+      ),
+  });
+tell(
+  `${acknowledged} writes acknowledged, ${unanswered} not; ${Math.round(perSecond)} a second, ${Math.round(servingPerSecond)} without the gaps`,
+);
 tell(`the stream has ${messages} messages, and begins with ${first}`);
 for (const each of lost.slice(0, 50)) tell(`LOST ${each}`);
 tell(`${lost.length} lost`);

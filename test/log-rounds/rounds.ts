@@ -34,6 +34,8 @@ export interface RoundsReport {
   readonly acknowledged: number;
   readonly unanswered: number;
   readonly perSecond: number;
+  /** The same, without the times in which nothing was acknowledged behind a kill. */
+  readonly servingPerSecond: number;
   /** How many messages the stream has kept, and how many it had. */
   readonly messages: number;
   readonly first: number;
@@ -123,6 +125,7 @@ export async function killInRounds(options: RoundsOptions): Promise<RoundsReport
   try {
     await fleet.start();
     const beganMs = performance.now();
+    let gapsMs = 0;
     writing.start(fleet.regions, writers);
     for (let round = 1; round <= rounds; round += 1) {
       const victim = victims[(round - 1) % victims.length] ?? "standby";
@@ -131,6 +134,7 @@ export async function killInRounds(options: RoundsOptions): Promise<RoundsReport
       writing.mark();
       const startAgain = await fleet.kill(victim);
       await writing.more(STEADY);
+      gapsMs += writing.gapMs;
       onRound({ round, victim, acknowledged, gapMs: writing.gapMs });
       await startAgain();
       await fleet.whole();
@@ -143,7 +147,8 @@ export async function killInRounds(options: RoundsOptions): Promise<RoundsReport
     const { ledger, acknowledged, unanswered } = writing;
     const lost = await lostOf(ledger, fleet.regions);
     const perSecond = acknowledged / (tookMs / 1_000);
-    return { acknowledged, unanswered, perSecond, messages, first, lost };
+    const servingPerSecond = acknowledged / ((tookMs - gapsMs) / 1_000);
+    return { acknowledged, unanswered, perSecond, servingPerSecond, messages, first, lost };
   } catch (cause) {
     throw new Error(fleet.report(), { cause });
   } finally {

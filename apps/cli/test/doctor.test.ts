@@ -88,6 +88,7 @@ const PLANTED: Readonly<Record<ComplaintKind, readonly [given: Partial<Checkup>,
   "clocks-disagree": [of({ clocks }), "1 of 3"],
   "versions-apart": [of({ version: "0.9" }), "0.9"],
   damaged: [of({ damage: "page 7" }), "page 7"],
+  "no-snapshot": [of({ snapshots: { keptAtMs: 5, failure: "max_bytes" } }), "growing: max_bytes"],
   "disk-full": [{ nodes: [askedNode({ shortage: "no room" })] }, "no room"],
   "disk-low": [
     { nodes: [askedNode({ disk: { freeBytes: 2 ** 30, sizeBytes: 11 * 2 ** 30 } })] },

@@ -1,3 +1,4 @@
+import type { SnapshotNews } from "@meridian/log-jetstream";
 import type { DirectoryLog } from "@meridian/ports";
 import { MeridianError } from "@meridian/protocol";
 import { openDirectoryLog, type SqliteDirectoryLog, type StoreOptions } from "@meridian/store";
@@ -9,6 +10,8 @@ export interface OpenLog {
   readonly log: DirectoryLog;
   /** The database with the log, or with what is made from it. Only `log` writes it. */
   readonly state: SqliteDirectoryLog;
+  /** How the keeping of snapshots in a stream goes; null without a stream. */
+  snapshots(): SnapshotNews | null;
   /** Finishes what was appended, then lets go of the files. */
   close(): Promise<void>;
 }
@@ -57,7 +60,8 @@ export async function openLog(place: LogPlace): Promise<OpenLog> {
     onStandby,
     onCutOff,
   });
-  return { log, state: log.state, close: () => log.close() };
+  const { state } = log;
+  return { log, state, snapshots: () => log.snapshots, close: () => log.close() };
 }
 
 /** Opens a log in the data folder. One that is made from a stream may only go on there alone if it leaves the stream for good. */
@@ -77,5 +81,5 @@ async function openInFolder(store: StoreOptions, leaves: boolean): Promise<OpenL
       committedThrough,
     });
   }
-  return { log: state, state, close: () => state.close() };
+  return { log: state, state, snapshots: () => null, close: () => state.close() };
 }

@@ -258,6 +258,7 @@ function serve(
     info: () => directory.info(),
     notReady: () => leaving ?? health.damage ?? directory.notReady,
     damage: () => health.damage,
+    snapshots: () => opened.snapshots(),
     metrics,
     limit: new RequestLimit(metrics, () => server.cuts.tell("request")),
     limits: options.limits,

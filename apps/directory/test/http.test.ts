@@ -218,6 +218,7 @@ describe("the other paths", () => {
       recentBytes: 100,
       lagMaxMs: 10_000,
       damage: null,
+      snapshots: null,
       disk: { freeBytes: 5_000, sizeBytes: 9_000 },
       gauges: [],
       store: serviceOf([]).store(),

@@ -73,6 +73,7 @@ export function serviceOf(
   return {
     news,
     streams,
+    snapshots: () => null,
     troubles: { answer: () => Promise.reject(new Error("Nobody is examined here")) },
     history: new HistoryNews({ history, streams, logger: silentLogger }),
     views: viewsOf(source, { streams, clock, metrics }),

@@ -20,6 +20,7 @@ export const DIRECTORY_SAYS = v.pick(directoryStatus, [
   "syncing",
   "stall",
   "damage",
+  "snapshots",
   "lagMaxMs",
   "gauges",
   "disk",

@@ -16,6 +16,7 @@ export type ComplaintKind =
   | "clocks-disagree"
   | "versions-apart"
   | "damaged"
+  | "no-snapshot"
   | "disk-full"
   | "disk-low"
   | "nearly-full"
@@ -201,6 +202,19 @@ const RULES: Readonly<Record<ComplaintKind, (checkup: Checkup) => readonly Findi
               who,
               what: `Its database is damaged: ${damage}`,
               remedy: "Stop it and delete its data folder: it fills itself again from the others.",
+            },
+          ],
+    ),
+  "no-snapshot": (checkup) =>
+    running(checkup).flatMap(({ url, status: { snapshots } }) =>
+      snapshots === undefined || snapshots === null || snapshots.failure === null
+        ? []
+        : [
+            {
+              who: url,
+              what: `It keeps no snapshot of its log, so the stream goes on growing: ${snapshots.failure}`,
+              remedy:
+                "Give NATS the room that this says, or mend what it names. The directory tries again every minute.",
             },
           ],
     ),

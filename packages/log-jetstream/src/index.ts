@@ -1,2 +1,3 @@
 export { openStreamLog, type StreamLogOptions } from "./open-stream-log.ts";
+export type { SnapshotNews } from "./snapshot-keeper.ts";
 export { StreamLog } from "./stream-log.ts";

@@ -3,6 +3,7 @@ import { asMeridianError, MeridianError } from "@meridian/protocol";
 import type { Logger } from "@meridian/runtime";
 import {
   jetstream,
+  JetStreamApiError,
   type Consumer,
   type JetStreamClient,
   type JetStreamManager,
@@ -64,8 +65,10 @@ export class JetStream implements LogStream {
   }
 
   async bounds(): Promise<StreamBounds> {
-    const { state } = await told(this.#manager.streams.info(this.#names.stream), "tell its state");
-    return { first: state.first_seq, last: state.last_seq, bytes: state.bytes };
+    const asked = this.#manager.streams.info(this.#names.stream);
+    const { state, config } = await told(asked, "tell its state");
+    const bytesMax = config.max_bytes > 0 ? config.max_bytes : null;
+    return { first: state.first_seq, last: state.last_seq, bytes: state.bytes, bytesMax };
   }
 
   async read(after: number, through: number): Promise<readonly StoredMessage[]> {
@@ -113,6 +116,13 @@ export class JetStream implements LogStream {
     if (first <= 1) return;
     const { stream } = this.#names;
     await told(this.#manager.streams.purge(stream, { seq: first }), "remove its oldest messages");
+  }
+
+  async discard(after: number, through: number): Promise<void> {
+    const { stream } = this.#names;
+    for (let sequence = through; sequence > after; sequence -= 1) {
+      await told(this.#manager.streams.deleteMessage(stream, sequence, false), "remove a message");
+    }
   }
 
   async isWritten(): Promise<boolean> {
@@ -165,12 +175,23 @@ export async function logConnection(connection: NatsConnection, logger: Logger):
   }
 }
 
+/** What a failure of JetStream means, by its code, and what to do about it. */
+const NO_ROOM: Readonly<Record<number, string>> = {
+  10_002: "its account of NATS has no room left; raise the account's `max_store`",
+  10_023:
+    "a server of NATS has no room left; raise `max_file` in its `jetstream` block, or free its disk",
+  10_077:
+    "it has reached its limit; raise its `max_bytes` and `max_msgs` with `nats stream edit`, or take them away",
+};
+
 /** The result of a question to the stream. Throws `STORE_FAILED` if there is none. */
 async function told<Result>(asked: Promise<Result>, what: string): Promise<Result> {
   try {
     return await asked;
   } catch (cause) {
     const why = asMeridianError(cause).message.replace(/^Unexpected failure: /, "");
-    throw new MeridianError("STORE_FAILED", `The stream did not ${what}: ${why}`, { cause });
+    const noRoom = cause instanceof JetStreamApiError ? NO_ROOM[cause.code] : undefined;
+    const said = `The stream did not ${what}: ${noRoom === undefined ? why : `${noRoom} (${why})`}`;
+    throw new MeridianError("STORE_FAILED", said, { cause });
   }
 }

@@ -19,6 +19,8 @@ export interface StreamBounds {
   readonly first: number;
   readonly last: number;
   readonly bytes: number;
+  /** How many bytes the stream may have; null without a limit of its own. */
+  readonly bytesMax: number | null;
 }
 
 /** An ordered, durable list of messages, numbered without gaps, to which many may try to append. */
@@ -37,6 +39,8 @@ export interface LogStream {
   newestEpoch(): Promise<StoredMessage | undefined>;
   /** Removes all messages before that of the sequence `first`. */
   trim(first: number): Promise<void>;
+  /** Removes the messages behind `after` and through `through`, which nobody is to read. Their sequences are not given again. */
+  discard(after: number, through: number): Promise<void>;
   /** Whether a directory answers that it writes this stream now. */
   isWritten(): Promise<boolean>;
   /** Answers others from now on that this directory writes the stream. Calls `onAsked` each time. */

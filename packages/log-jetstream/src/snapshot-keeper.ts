@@ -40,19 +40,33 @@ export interface SnapshotKeeperOptions {
 /** After a failure, nothing is tried for so long. */
 const RETRY_MS = 60_000;
 
+/** How the keeping of snapshots goes. */
+export interface SnapshotNews {
+  /** When the last snapshot of this process was kept, in milliseconds since the Unix epoch; null before the first. */
+  readonly keptAtMs: number | null;
+  /** Why the last attempt failed, so that the stream goes on growing; null if it did not. */
+  readonly failure: string | null;
+}
+
 /** Keeps snapshots of a log. */
 export class SnapshotKeeper {
   readonly #options: SnapshotKeeperOptions;
   /** What the stream has behind the last snapshot, and what it may have; undefined until both were asked for. */
   #grown: number | undefined;
   #due = 0;
+  #bytesMax = Infinity;
   #retryAtMs = 0;
   #current: Promise<void> | undefined;
   #copying: RunningSnapshot | undefined;
   #isStopped = false;
+  #news: SnapshotNews = { keptAtMs: null, failure: null };
 
   constructor(options: SnapshotKeeperOptions) {
     this.#options = options;
+  }
+
+  get news(): SnapshotNews {
+    return this.#news;
   }
 
   /** The stream has grown by so many bytes. */
@@ -78,6 +92,7 @@ export class SnapshotKeeper {
     const { clock, logger } = this.#options;
     this.#retryAtMs = clock.elapsedMs() + RETRY_MS;
     if (this.#isStopped) return;
+    this.#news = { ...this.#news, failure: message };
     logger.warn("no snapshot of the log could be kept, so its stream goes on growing", {
       error: message,
     });
@@ -86,10 +101,11 @@ export class SnapshotKeeper {
   async #run(): Promise<void> {
     const { stream, snapshots, snapshotBytes, isMoved } = this.#options;
     if (this.#grown === undefined) {
-      const { bytes } = await stream.bounds();
+      const { bytes, bytesMax } = await stream.bounds();
+      this.#bytesMax = bytesMax ?? Infinity;
       const newest = await snapshots.newest();
       const isMissing = newest === undefined && isMoved;
-      this.#due = isMissing ? 0 : Math.max(snapshotBytes, newest?.bytes ?? 0);
+      this.#due = isMissing ? 0 : this.#dueAfter(newest?.bytes ?? 0, snapshotBytes);
       this.#grown = bytes;
       if (bytes < this.#due) return;
     }
@@ -97,7 +113,13 @@ export class SnapshotKeeper {
     const kept = await this.#keep();
     if (kept === undefined) return;
     this.#grown -= before;
-    this.#due = Math.max(snapshotBytes, kept.bytes);
+    this.#due = this.#dueAfter(kept.bytes, snapshotBytes);
+    this.#news = { keptAtMs: this.#options.clock.nowMs(), failure: null };
+  }
+
+  /** By how much the stream may grow behind a snapshot of so many bytes. A limit of the stream is not to be reached before the next one is kept. */
+  #dueAfter(bytes: number, snapshotBytes: number): number {
+    return Math.min(Math.max(snapshotBytes, bytes), this.#bytesMax / 2);
   }
 
   async #keep(): Promise<KeptSnapshot | undefined> {

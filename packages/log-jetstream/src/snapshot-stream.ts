@@ -76,7 +76,8 @@ export class SnapshotStream {
     facts: SnapshotFacts,
     { goOn, isOfStream }: KeepingConditions,
   ): Promise<KeptSnapshot> {
-    const { last: before } = await this.#stream.bounds();
+    const { last: before, bytes: used, bytesMax } = await this.#stream.bounds();
+    checkRoom(facts.bytes, used, bytesMax);
     const newest = await this.newest();
     const isLater = newest !== undefined && newest.place.sequence > facts.place.sequence;
     if (isLater && (await isOfStream(newest))) {
@@ -90,6 +91,7 @@ export class SnapshotStream {
       last = await this.#stream.publish({ subject, id, data }, last);
     };
     const file = await open(path);
+    let isWhole = false;
     try {
       for (let at = 0; at < facts.bytes;) {
         const piece = Buffer.alloc(Math.min(SNAPSHOT_PART_BYTES, facts.bytes - at));
@@ -98,13 +100,25 @@ export class SnapshotStream {
         await publish("log", piece.subarray(0, bytesRead));
         at += bytesRead;
       }
+      const kept = { ...facts, first: before + 1, last };
+      const { last: _, ...told } = kept;
+      await publish("epoch", Buffer.from(JSON.stringify({ format: FORMAT, ...told })));
+      isWhole = true;
+      return kept;
     } finally {
       await file.close();
+      // What is left of it would take the room of the log.
+      if (!isWhole && last > before) await this.#discard(before, last);
     }
-    const kept = { ...facts, first: before + 1, last };
-    const { last: _, ...told } = kept;
-    await publish("epoch", Buffer.from(JSON.stringify({ format: FORMAT, ...told })));
-    return kept;
+  }
+
+  /** Removes what an attempt has left. */
+  async #discard(before: number, last: number): Promise<void> {
+    try {
+      await this.#stream.discard(before, last);
+    } catch {
+      // It goes with the snapshots before the next one.
+    }
   }
 
   /** Writes a snapshot into a file, which is there only once it is whole. Rejects with `STORE_CORRUPT` if it is not what was kept. */
@@ -148,6 +162,17 @@ export async function isOfStream(
 ): Promise<boolean> {
   if (logId !== expectedLogId) return false;
   return (await stream.get(place.sequence))?.id === place.id;
+}
+
+/** What a message takes beside its data, at most. */
+const MESSAGE_BYTES = 512;
+
+/** Throws `STORE_FULL` if a stream has no room for a snapshot beside those that it has. */
+function checkRoom(bytes: number, used: number, bytesMax: number | null): void {
+  const needed = bytes + (2 + Math.ceil(bytes / SNAPSHOT_PART_BYTES)) * MESSAGE_BYTES;
+  if (bytesMax === null || used + needed <= bytesMax) return;
+  const said = `Expected room for a snapshot of ${needed} bytes in the stream of snapshots, got ${Math.max(0, bytesMax - used)} of its \`max_bytes\`; it holds two at times, so raise that to ${2 * needed} or more with \`nats stream edit\``;
+  throw new MeridianError("STORE_FULL", said);
 }
 
 function factsIn({ data, sequence }: StoredMessage): KeptSnapshot | undefined {

@@ -28,7 +28,7 @@ import type { SqliteDirectoryLog, StreamPlace } from "@meridian/store";
 import { delay } from "./delay.ts";
 import type { LogStream } from "./log-stream.ts";
 import { encodeEpoch, encodeRecord, partsOf, type EpochRecord } from "./records.ts";
-import { SnapshotKeeper } from "./snapshot-keeper.ts";
+import { SnapshotKeeper, type SnapshotNews } from "./snapshot-keeper.ts";
 import type { SnapshotStream } from "./snapshot-stream.ts";
 import { StreamWriter, type Stored } from "./stream-writer.ts";
 
@@ -165,6 +165,11 @@ export class StreamLog implements DirectoryLog {
 
   get stall(): MeridianError | undefined {
     return this.#writer.stall ?? this.state.stall;
+  }
+
+  /** How the keeping of snapshots goes. */
+  get snapshots(): SnapshotNews {
+    return this.#keeper.news;
   }
 
   outboxMark(incarnation: number): OutboxMark | undefined {

@@ -17,6 +17,10 @@ export class MemoryServer {
   first = 1;
   /** For each writer, what it is to do when it is asked. */
   readonly writers = new Set<() => void>();
+  /** The limit that the stream tells; null without one. */
+  bytesMax: number | null = null;
+  /** So many messages more are stored, and all others refused. */
+  room = Infinity;
   /** How often somebody has asked whether there is a writer. */
   asked = 0;
   /** So many of the next of them get no answer. */
@@ -58,6 +62,8 @@ export class MemoryStream implements LogStream {
     const known = messages.find(({ id }) => id === message.id);
     if (known === undefined) {
       if (messages.length !== after) throw new Error(`wrong last sequence: ${messages.length}`);
+      if (this.#server.room === 0) throw new Error("insufficient resources");
+      this.#server.room -= 1;
       messages.push({ ...message, sequence: after + 1 });
     }
     if (fault === "stored") throw new Error("timeout");
@@ -68,7 +74,8 @@ export class MemoryStream implements LogStream {
     await this.#answer();
     const { first, messages } = this.#server;
     const bytes = messages.slice(first - 1).reduce((sum, { data }) => sum + data.byteLength, 0);
-    return { first, last: messages.length, bytes };
+    const { bytesMax } = this.#server;
+    return { first, last: messages.length, bytes, bytesMax };
   }
 
   async read(after: number, through: number): Promise<readonly StoredMessage[]> {
@@ -93,6 +100,14 @@ export class MemoryStream implements LogStream {
     if (fault !== "stored") await this.#answer();
     this.#server.first = Math.max(first, this.#server.first);
     if (fault === "stored") throw new Error("timeout");
+  }
+
+  async discard(after: number, through: number): Promise<void> {
+    await this.#answer();
+    const { messages } = this.#server;
+    for (const message of messages.slice(after, through)) {
+      messages[message.sequence - 1] = { ...message, data: new Uint8Array(0) };
+    }
   }
 
   async isWritten(): Promise<boolean> {

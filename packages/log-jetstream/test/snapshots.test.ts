@@ -18,6 +18,15 @@ async function appendUntilTrimmed(log: StreamLog, stream: string): Promise<void>
   }
 }
 
+/** Appends entries until no snapshot could be kept. Resolves to why. */
+async function appendUntilFailed(log: StreamLog): Promise<string> {
+  for (;;) {
+    const { committedThrough: after, snapshots } = log;
+    if (snapshots.failure !== null) return snapshots.failure;
+    await append(log, after, [entry(`key/${after % 7}`, after + 1, 200)]);
+  }
+}
+
 describe("a stream that was trimmed behind a snapshot", () => {
   it("gives an empty disk the same log, from the snapshot and the rest of the stream", async () => {
     const first = await open("kept", "kept-1", SMALL);
@@ -75,6 +84,45 @@ describe("a stream that was trimmed behind a snapshot", () => {
     const second = await opening;
     expect(second.committedThrough).toBe(first.committedThrough);
     await second.close();
+  });
+});
+
+describe("a stream without much room", () => {
+  it("is trimmed before it reaches its own limit, however large a snapshot is", async () => {
+    serverOf("bounded").bytesMax = 8_000;
+    const log = await open("bounded", "bounded", { snapshotBytes: 1_000_000_000 });
+    await appendUntilTrimmed(log, "bounded");
+    expect(serverOf("bounded").first).toBeGreaterThan(1);
+    await log.close();
+  });
+
+  it("of snapshots is told, and nothing is put there that does not fit", async () => {
+    serverOf("tight-snapshots").bytesMax = 5_000;
+    const log = await open("tight", "tight", SMALL);
+    const failure = await appendUntilFailed(log);
+    expect(failure).toMatch(/Expected room for a snapshot of \d+ bytes .* got 5000 .*max_bytes/);
+    expect(log.snapshots.keptAtMs).toBeNull();
+    expect(serverOf("tight-snapshots").messages).toEqual([]);
+    await log.close();
+  });
+
+  it("of snapshots keeps nothing of a snapshot that did not become whole", async () => {
+    const server = serverOf("cut");
+    const other = serverOf("cut-snapshots");
+    other.room = 1;
+    const log = await open("cut", "cut", SMALL);
+    expect(await appendUntilFailed(log)).toMatch(/insufficient resources/);
+    expect(other.messages.map(({ data }) => data.byteLength)).toEqual([0]);
+    expect(server.first).toBe(1);
+    await log.close();
+    other.room = Infinity;
+    const again = await open("cut", "cut", SMALL);
+    await appendUntilTrimmed(again, "cut");
+    expect(again.snapshots).toMatchObject({ failure: null });
+    await again.close();
+    const filled = await open("cut", "cut-elsewhere");
+    expect(filled.committedThrough).toBe(again.committedThrough);
+    await filled.close();
   });
 });
 

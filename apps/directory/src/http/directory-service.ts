@@ -60,6 +60,8 @@ export interface DirectoryService extends NodeSource {
   entryPage(query: PageQuery): Promise<LogEntryPage>;
   /** The damage of the log's database, if it has any. */
   damage(): MeridianError | undefined;
+  /** How the keeping of snapshots of a log in a stream goes; null for a log that is not in one. */
+  snapshots(): Described<typeof directoryStatus>["snapshots"];
   /** Why requests should go elsewhere; undefined while all is well. */
   notReady(): MeridianError | undefined;
 }

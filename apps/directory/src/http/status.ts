@@ -39,6 +39,7 @@ export function statusOf(service: DirectoryService): Described<typeof directoryS
     lat: service.place?.lat ?? null,
     lon: service.place?.lon ?? null,
     damage: service.damage()?.message ?? null,
+    snapshots: service.snapshots(),
     gauges: service.metrics.levels(),
     disk: service.disk(),
     store: service.store(),

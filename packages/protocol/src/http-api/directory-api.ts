@@ -131,6 +131,9 @@ export const directoryStatus = v.object({
   lat: v.optional(v.nullable(v.number())),
   lon: v.optional(v.nullable(v.number())),
   damage: v.nullable(v.string()),
+  snapshots: v.optional(
+    v.nullable(v.object({ keptAtMs: v.nullable(instant), failure: v.nullable(v.string()) })),
+  ),
   gauges: v.array(gauge),
   disk,
   store: v.object({

@@ -1,0 +1,213 @@
+/**
+ * How many sets a second the log of a directory takes, in SQLite and in streams of NATS JetStream, one after the other in one run: first the log alone, in
+ * frames of one set and of many, then a directory with two regions, whose clients wait for `ack=directory`.
+ *
+ * The clients send one set at a time each (a closed loop), so what a cluster carries is their number divided by how long an answer takes. Everything
+ * shares this machine: the servers of NATS, too.
+ *
+ * Usage: node … test/bench/log.ts [--servers 0,1,3] [--seconds 5] [--clients 32,256] [--snapshot-bytes 67108864]
+ *
+ * `--servers`: of how many nats-servers the streams are; 0 for SQLite. `--snapshot-bytes`: as `--log-snapshot-bytes` of a directory.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+
+import {
+  FIVE_PLACES,
+  placeArguments,
+  Program,
+  regionArguments,
+  until,
+} from "@meridian/local-cluster";
+import { openStreamLog } from "@meridian/log-jetstream";
+import type { DirectoryLog } from "@meridian/ports";
+import { encodeBlock, highestTimeOf, type Entry, type LogFrame } from "@meridian/protocol";
+import { silentLogger, systemClock, systemRandom } from "@meridian/runtime";
+import { openDirectoryLog } from "@meridian/store";
+
+import { NatsServers } from "../support/nats-servers.ts";
+import { logOptions } from "../support/stream-logs.ts";
+import { HttpConnection } from "./http-connection.ts";
+
+const VALUE_BYTES = 100;
+
+/** How many frames of the log alone are not durable yet, and how many sets at most. */
+const FRAMES = 64;
+const SETS_MAX = 20_000;
+
+const KEYS = 10_000;
+
+interface Measured {
+  readonly sets: number;
+  readonly seconds: number;
+  /** How long each frame, or each answer, took, in milliseconds, in ascending order. */
+  readonly ms: Float64Array;
+}
+
+/** A log, and what ends it. */
+interface Opened {
+  readonly log: DirectoryLog;
+  readonly close: () => Promise<void>;
+}
+
+async function openLog(servers: NatsServers | undefined, folder: string): Promise<Opened> {
+  const path = join(folder, "directory.db");
+  if (servers !== undefined) {
+    const log = await openStreamLog(logOptions(servers, "bench", path));
+    return { log, close: () => log.close() };
+  }
+  const parts = { clock: systemClock, random: systemRandom, logger: silentLogger };
+  const log = await openDirectoryLog({ path, durability: "process", ...parts });
+  return { log, close: () => log.close() };
+}
+
+/** Appends frames of so many sets for so long, with a bounded number of them on their way. */
+async function measureLog(log: DirectoryLog, size: number, seconds: number): Promise<Measured> {
+  const value = new Uint8Array(VALUE_BYTES).fill(118);
+  const ms: number[] = [];
+  const window = Math.max(1, Math.min(FRAMES, Math.floor(SETS_MAX / size)));
+  const beganMs = performance.now();
+  let [through, time, pending, sets] = [log.committedThrough, Math.max(1, log.highestTime), 0, 0];
+  await new Promise<void>((resolve, reject) => {
+    const more = (): void => {
+      const isOver = performance.now() - beganMs > seconds * 1_000;
+      if (isOver && pending === 0) return resolve();
+      while (!isOver && pending < window) {
+        const entries = Array.from({ length: size }, (_, index): Entry => {
+          time += 1;
+          const stamp = { time, origin: 1 };
+          const key = `key/${(through + index) % KEYS}`;
+          return { key, stamp, value, contentType: "text/plain", expiresAtMs: 0, deleted: false };
+        });
+        const [count, highestTime, after] = [size, highestTimeOf(entries), through];
+        through += size;
+        const order = { after, through, incarnation: 7, position: through };
+        const frame: LogFrame = { ...order, count, highestTime, block: encodeBlock(entries) };
+        const sentMs = performance.now();
+        pending += 1;
+        log.append(frame, (failure) => {
+          if (failure !== undefined) return reject(failure);
+          pending -= 1;
+          sets += size;
+          ms.push(performance.now() - sentMs);
+          more();
+        });
+      }
+    };
+    more();
+  });
+  return {
+    sets,
+    seconds: (performance.now() - beganMs) / 1_000,
+    ms: Float64Array.from(ms).toSorted(),
+  };
+}
+
+/** Has clients set keys through two regions of a directory, each of which waits for the log. */
+async function measureCluster(
+  regions: readonly string[],
+  clients: number,
+  seconds: number,
+): Promise<Measured> {
+  const ms: number[] = [];
+  const value = "v".repeat(VALUE_BYTES);
+  const connections = await Promise.all(
+    Array.from({ length: clients }, (_, client) =>
+      HttpConnection.open(regions[client % regions.length] ?? ""),
+    ),
+  );
+  const beganMs = performance.now();
+  await Promise.all(
+    connections.map(async (connection, client) => {
+      for (let each = 0; performance.now() - beganMs < seconds * 1_000; each += 1) {
+        const sentMs = performance.now();
+        const key = `${client}/${each % 50}`;
+        const status = await connection.put(`/cache/${key}?ack=directory`, value);
+        if (status !== 200) throw new Error(`Expected 200, got ${status}`);
+        ms.push(performance.now() - sentMs);
+      }
+    }),
+  );
+  const tookS = (performance.now() - beganMs) / 1_000;
+  for (const connection of connections) connection.close();
+  return { sets: ms.length, seconds: tookS, ms: Float64Array.from(ms).toSorted() };
+}
+
+async function withRegions(
+  servers: NatsServers | undefined,
+  folder: string,
+  measure: (regions: readonly string[]) => Promise<void>,
+): Promise<void> {
+  const programs: Program[] = [];
+  const start = async (
+    program: "directory" | "region",
+    name: string,
+    args: readonly string[],
+  ): Promise<Program> => {
+    const place = placeArguments("127.0.0.1", 0, join(folder, name));
+    const started = await Program.start({ name, program, args: [...place, ...args] });
+    programs.push(started);
+    return started;
+  };
+  try {
+    const often = `--log-snapshot-bytes=${values["snapshot-bytes"]}`;
+    const log = servers === undefined ? [] : [`--log=${servers.url}`, often];
+    const directory = await start("directory", "directory", log);
+    const regions = await Promise.all(
+      FIVE_PLACES.slice(0, 2).map((place) =>
+        start("region", place.id, regionArguments(place, [directory.url])),
+      ),
+    );
+    await until("every region is ready", () => regions.every(({ status }) => status === "ready"));
+    await measure(regions.map(({ url }) => url));
+  } finally {
+    await Promise.all(programs.map((program) => program.kill()));
+  }
+}
+
+function tell(what: string, { sets, seconds, ms }: Measured): void {
+  const at = (share: number): string => (ms[Math.floor(share * (ms.length - 1))] ?? NaN).toFixed(1);
+  const rate = Math.round(sets / seconds)
+    .toString()
+    .padStart(8);
+  process.stdout.write(`  ${what.padEnd(36)}${rate} sets/s   p50 ${at(0.5)}  p99 ${at(0.99)} ms\n`);
+}
+
+async function measure(count: number, seconds: number, clients: readonly number[]): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "meridian-bench-log-"));
+  const servers = count === 0 ? undefined : new NatsServers({ servers: count });
+  try {
+    await servers?.start();
+    process.stdout.write(count === 0 ? "SQLite\n" : `a stream of ${count} nats-servers\n`);
+    const { log, close } = await openLog(servers, join(folder, "alone"));
+    for (const size of [1, 10, 100, 1_000]) {
+      await measureLog(log, size, 1);
+      tell(`the log alone, frames of ${size}`, await measureLog(log, size, seconds));
+    }
+    await close();
+    await withRegions(servers, folder, async (regions) => {
+      for (const each of clients) {
+        await measureCluster(regions, each, 2);
+        tell(`two regions, ${each} clients`, await measureCluster(regions, each, seconds));
+      }
+    });
+  } finally {
+    await servers?.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+const { values } = parseArgs({
+  options: {
+    servers: { type: "string", default: "0,1,3" },
+    seconds: { type: "string", default: "5" },
+    clients: { type: "string", default: "32,256" },
+    "snapshot-bytes": { type: "string", default: "67108864" },
+  },
+});
+const numbers = (text: string): readonly number[] => text.split(",").map(Number);
+for (const count of numbers(values.servers)) {
+  await measure(count, Number(values.seconds), numbers(values.clients));
+}
