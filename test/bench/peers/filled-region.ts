@@ -6,20 +6,26 @@ import type { Filled } from "./memory-row.ts";
 import { TwoRegions } from "./meridian.ts";
 import type { Workplace } from "./workplace.ts";
 
-/** More than any row fills in, and twice the memory that it takes. */
-const BOUNDS = ["--cache-entries=2000000", "--cache-bytes=2000000000"];
+/** More than any row fills in. */
+const CACHE_BYTES = 2_000_000_000;
 
 /** Starts all. Only the region that is written to is counted. */
-export async function fillRegion(workplace: Workplace, programs: NodePrograms): Promise<Filled> {
+export async function fillRegion(
+  workplace: Workplace,
+  programs: NodePrograms,
+  { entries }: { readonly entries: number },
+): Promise<Filled> {
   const told = workplace.folder("told");
   // The probe in the program writes there.
   process.env["SOAK_FOLDER"] = told;
   const watched = { directory: programs.directory, region: probed(programs.region) };
-  const cluster = await TwoRegions.start(workplace, watched, BOUNDS);
+  // Room for all of them, and little more: memory reserves some bytes for each entry that it may hold.
+  const bounds = [`--cache-entries=${entries}`, `--cache-bytes=${CACHE_BYTES}`];
+  const cluster = await TwoRegions.start(workplace, watched, bounds);
   const region = cluster.first;
   return {
     pids: [region.pid ?? NaN],
-    fill: (count) => cluster.write(count, "filled"),
+    fill: (from, to) => cluster.write(to, "filled", from),
     liveBytes: async () => (await heldBy(region, told)).heapBytes,
     stop: () => cluster.stop(),
   };

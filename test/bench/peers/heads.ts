@@ -46,9 +46,10 @@ export const HEADS: readonly RowHead[] = [
     name: "memory",
     title: "Memory of an entry",
     method:
-      "What a server takes for each entry beyond its key (19 bytes) and value (100 bytes): resident memory; and live memory, which is heap and buffers after a collection of garbage (Meridian, main thread) or `used_memory` (redis).",
+      "What a server takes for each of a million entries beyond its key (19 bytes) and value (100 bytes), against the same server without entries: resident memory; what of it each further entry takes, after the first fifth of them; and live memory, which is heap and buffers after a collection of garbage (Meridian, main thread) or `used_memory` (redis). Resident memory is read once the server has had nothing to do for a moment: V8 has not collected all its garbage then.",
     figures: [
       { figure: "residentBytes", title: "resident, bytes" },
+      { figure: "furtherBytes", title: "a further entry, bytes" },
       { figure: "liveBytes", title: "live, bytes" },
     ],
   },

@@ -36,7 +36,7 @@ const WHOLE = {
   connections: 50,
   setsPerSecond: 1_000,
   missed: 100_000,
-  entries: 200_000,
+  entries: 1_000_000,
 } as const satisfies PeersExtent;
 const QUICK = { ...WHOLE, rounds: 2, seconds: 1, missed: 10_000, entries: 50_000 } as const;
 

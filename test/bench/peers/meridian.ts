@@ -107,10 +107,10 @@ export class TwoRegions implements Replicated, WithAbsentee {
     await this.#last?.stop();
   }
 
-  async write(count: number, mark: string): Promise<void> {
+  async write(count: number, mark: string, first = 0): Promise<void> {
     const connection = await HttpConnection.open(this.first.url);
     const value = missedValue(mark);
-    for (let from = 0; from < count; from += BATCH) {
+    for (let from = first; from < count; from += BATCH) {
       const length = Math.min(BATCH, count - from);
       const entries = Array.from({ length }, (_, index) => ({
         key: missedKey(from + index),

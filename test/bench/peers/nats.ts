@@ -147,17 +147,17 @@ export class NatsServers implements Replicated, WithAbsentee {
   }
 
   /** Sets the keys of the row of catching up, some at a time. A server that lost its leader chooses another one meanwhile. */
-  async write(count: number, mark: string): Promise<void> {
+  async write(count: number, mark: string, first = 0): Promise<void> {
     const value = missedValue(mark);
     await until(
       "a set is accepted",
       async () => {
-        await this.set(missedKey(0), value);
+        await this.set(missedKey(first), value);
         return true;
       },
       LEADER_MS,
     );
-    let next = 1;
+    let next = first + 1;
     const work = async (): Promise<void> => {
       while (next < count) {
         next += 1;
@@ -232,7 +232,7 @@ export async function fillNats(workplace: Workplace): Promise<Filled> {
   const servers = await NatsServers.start(workplace, 1);
   return {
     pids: servers.pids,
-    fill: (count) => servers.write(count, "filled"),
+    fill: (from, to) => servers.write(to, "filled", from),
     liveBytes: () => Promise.resolve(undefined),
     stop: () => servers.stop(),
   };

@@ -130,7 +130,7 @@ function memoryEntries({ workplace, programs, extent }: PeersParts): readonly En
   return [
     [[REDIS], memoryContender("redis", () => fillRedis(workplace), extent)],
     [[NATS], memoryContender("NATS, 1 copy", () => fillNats(workplace), extent)],
-    [[], memoryContender("Meridian", () => fillRegion(workplace, programs), extent)],
+    [[], memoryContender("Meridian", () => fillRegion(workplace, programs, extent), extent)],
   ];
 }
 

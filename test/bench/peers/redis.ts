@@ -91,9 +91,9 @@ export class RedisServer {
 }
 
 /** Writes `count` keys of the row of catching up. */
-async function writeMissed(client: Redis, count: number, mark: string): Promise<void> {
+async function writeMissed(client: Redis, count: number, mark: string, first = 0): Promise<void> {
   const value = missedValue(mark);
-  for (let from = 0; from < count; from += BATCH) {
+  for (let from = first; from < count; from += BATCH) {
     const pipeline = client.pipeline();
     for (let index = from; index < Math.min(from + BATCH, count); index += 1) {
       pipeline.set(missedKey(index), value);
@@ -225,7 +225,7 @@ export async function fillRedis(workplace: Workplace): Promise<Filled> {
   const redis = await RedisServer.start(workplace, "everysec");
   return {
     pids: [redis.pid],
-    fill: (count) => writeMissed(redis.client, count, "filled"),
+    fill: (from, to) => writeMissed(redis.client, to, "filled", from),
     liveBytes: async () => Number(await redis.info("memory", "used_memory")),
     stop: () => redis.stop(),
   };
