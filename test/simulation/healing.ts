@@ -35,6 +35,7 @@ export async function heal(cluster: SimulatedCluster): Promise<void> {
  */
 async function isAtRest(cluster: SimulatedCluster): Promise<boolean> {
   if (!isConverged(cluster) || strays(cluster).length > 0) return false;
+  if (cluster.nodes.some(({ process }) => process?.store.isQuarantining === true)) return false;
   // With several directories, a node that has just gone back may send entries again until the preferred directory says how far it has followed the other.
   if (cluster.directories.length > 1) return true;
   const heads = cluster.heads();

@@ -144,13 +144,21 @@ export class TracedStore extends MemoryReplicaStore {
   /** Called with each entry that gets a new stamp: with the old entry and the new one. */
   onRestamped: (old: Entry, renewed: Entry) => void = () => {};
   #restamps = 0;
+  #quarantining = 0;
 
   /** Whether the node is giving its writes new stamps. Meanwhile a write may have a lower stamp than the write that it has replaced. */
   get isRestamping(): boolean {
     return this.#restamps > 0;
   }
 
+  /** Whether entries are on their way into the quarantine. The burials that replace them can be read already. */
+  get isQuarantining(): boolean {
+    return this.#quarantining > 0;
+  }
+
   override append(record: ReplicaRecord, done: Done): void {
+    const isQuarantine = record.kind === "remote" && record.quarantined !== undefined;
+    if (isQuarantine) this.#quarantining += 1;
     if (record.kind === "restamp") {
       this.#rename(record);
       this.#restamps += 1;
@@ -165,6 +173,7 @@ export class TracedStore extends MemoryReplicaStore {
       else this.onRefused(made);
       if (this.onStep()) done(failure);
       if (record.kind === "restamp") this.#restamps -= 1;
+      if (isQuarantine) this.#quarantining -= 1;
     });
   }
 
