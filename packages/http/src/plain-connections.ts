@@ -3,7 +3,7 @@
  * is exactly one plain write, with all of its body, is begun and answered later. At the first that is anything else, or of which there is
  * the least doubt, the connection is handed to node:http for the rest of its life, with what has come put back: as if nobody had looked at it.
  *
- * The first answer of a turn of the event loop is written at once, the others together at the end of the turn. Each write to a client that has nothing to do wakes
+ * The first answer of a turn of the event loop is written at once, the others, if they are not enciphered, together at the end of the turn. Each write to a client that has nothing to do wakes
  * it up, which costs as much as all else that is done for a hit; where one write follows the other, the client is awake.
  *
  * So what is here is idle, waits for a turn of the event loop, or for a write to be stored. What comes behind such a write waits unread until the
@@ -11,6 +11,7 @@
  * nobody takes, and connections on which nothing comes at all.
  */
 import type { Socket } from "node:net";
+import { TLSSocket } from "node:tls";
 
 import type { Clock } from "@meridian/runtime";
 
@@ -243,7 +244,8 @@ export class PlainConnections {
   /** Writes the answer to a read, or has it wait for the end of the turn. */
   #answer(socket: Socket, answer: PlainAnswer, nowMs: number): void {
     const head = answer.head + this.#endingAt(nowMs);
-    if (!this.#hasWritten) {
+    // What is enciphered at the end of a turn is written after the next reads: its client would seem not to have read it.
+    if (!this.#hasWritten || socket instanceof TLSSocket) {
       this.#hasWritten = true;
       return writeAnswer(socket, head, answer.body);
     }

@@ -289,36 +289,46 @@ describe("a connection below node:http", () => {
   });
 });
 
+/** In which order the reads of three connections are read and answered whose requests come in one turn. */
+async function orderOfTurn(server: HttpServer, connect: () => Duplex): Promise<string> {
+  const told: string[] = [];
+  server.handle({ ...BOTH, read: ({ path }) => (told.push(`reads ${path}`), answerOf(path)) });
+  const conversations = ["/a", "/b", "/c"].map((path) => ({
+    bytes: PLAIN.replace("/a", path),
+    conversation: new Conversation(connect()),
+  }));
+  // From then on, all of them are read in one turn.
+  for (const { bytes, conversation } of conversations) await conversation.ask(bytes, 1);
+  told.length = 0;
+  // oxlint-disable-next-line typescript/unbound-method -- called with the socket that it was called for
+  const { write } = Socket.prototype;
+  vi.spyOn(Socket.prototype, "write").mockImplementation(function (this: Socket, ...given) {
+    const answer = /^HTTP.*\r\n\r\n(\/\w)$/s.exec(String(given[0]));
+    if (answer !== null) told.push(`writes ${answer[1]}`);
+    return write.apply(this, given as Parameters<Socket["write"]>);
+  });
+  onTestFinished(() => void vi.restoreAllMocks());
+  await Promise.all(conversations.map(({ bytes, conversation }) => conversation.ask(bytes, 2)));
+  for (const { conversation } of conversations) conversation.socket.destroy();
+  return told.join();
+}
+
 describe("the answers of one turn", () => {
   it("leave together at its end, but for the first", async () => {
-    const told: string[] = [];
     const server = await startServer();
-    server.handle({ ...BOTH, read: ({ path }) => (told.push(`reads ${path}`), answerOf(path)) });
-    const conversations = ["/a", "/b", "/c"].map((path) => ({
-      bytes: PLAIN.replace("/a", path),
-      conversation: new Conversation(connectTo(server)),
-    }));
-    // From then on, all of them are read in one turn.
-    for (const { bytes, conversation } of conversations) await conversation.ask(bytes, 1);
-    told.length = 0;
-    // oxlint-disable-next-line typescript/unbound-method -- called with the socket that it was called for
-    const { write } = Socket.prototype;
-    vi.spyOn(Socket.prototype, "write").mockImplementation(function (this: Socket, ...given) {
-      const answer = /^HTTP.*\r\n\r\n(\/\w)$/s.exec(String(given[0]));
-      if (answer !== null) told.push(`writes ${answer[1]}`);
-      return write.apply(this, given as Parameters<Socket["write"]>);
-    });
-    onTestFinished(() => void vi.restoreAllMocks());
-    await Promise.all(conversations.map(({ bytes, conversation }) => conversation.ask(bytes, 2)));
-    expect(told).toEqual([
-      "reads /a",
-      "writes /a",
-      "reads /b",
-      "reads /c",
-      "writes /b",
-      "writes /c",
-    ]);
-    for (const { conversation } of conversations) conversation.socket.destroy();
+    expect(await orderOfTurn(server, () => connectTo(server))).toBe(
+      "reads /a,writes /a,reads /b,reads /c,writes /b,writes /c",
+    );
+  });
+
+  it("leave one by one where they are enciphered", async () => {
+    const root = await authority("root");
+    const server = await startServer({ certificate: await certificateOf(root) });
+    const { port } = server;
+    const open = (): Duplex => connectTls({ port, host: "127.0.0.1", ca: root.cert });
+    expect(await orderOfTurn(server, open)).toBe(
+      "reads /a,writes /a,reads /b,writes /b,reads /c,writes /c",
+    );
   });
 
   it("leave before anything else is done for their connection", async () => {
