@@ -176,7 +176,7 @@ describe("a log that cannot be written any more", () => {
     const failure = new Promise<MeridianError>((resolve) => {
       failed = resolve;
     });
-    const { url } = await start({ onFatal: failed, tuning: { dieAtStep: 4 } });
+    const { url } = await start({ onFatal: failed, tuning: { dieAtStep: 4, redo: false } });
     const node = new FakeNode(url, "paris");
     let through = 0;
     const write = async (): Promise<never> => {

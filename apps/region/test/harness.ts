@@ -217,7 +217,8 @@ async function openStore(
   context: Pick<RegionNodeOptions, "clock" | "random" | "logger">,
   { tuning, records = [] }: TestNodeOptions,
 ): Promise<SqliteReplicaStore> {
-  const tuned = tuning === undefined ? {} : { tuning };
+  // The clock stands still, and a stall is one of the database.
+  const tuned = { tuning: { redo: false, ...tuning } };
   const store = await openReplicaStore({ path, durability: "process", ...context, ...tuned });
   for (const record of records) {
     await new Promise<void>((resolve, reject) => {

@@ -1,9 +1,11 @@
 import { dirname } from "node:path";
 import { MeridianError } from "@meridian/protocol";
+import type { Logger } from "@meridian/runtime";
 import Database from "better-sqlite3";
 import { diskErrno, makeFolder, OpeningReserve } from "./disk.ts";
 import { lockStore, type StoreLock } from "./lock.ts";
-import { SCHEMAS, type StoreKind } from "./schema.ts";
+import { recover } from "./redo/redo-recovery.ts";
+import { REDO_VERSION, SCHEMAS, type StoreKind } from "./schema.ts";
 import { asStoreError, explain } from "./store-error.ts";
 
 /** A database that is open, of the right kind and schema, and ours alone. */
@@ -20,7 +22,7 @@ const PAGE_BYTES = 2048;
 const READ_CACHE_KIB = 16 * 1024;
 
 /**
- * Opens or creates the database at `path`, locks it, checks what it is and brings its schema up to date.
+ * Opens or creates the database at `path`, locks it, checks what it is, brings its schema up to date and puts into it what its redo files have.
  * `setUp` runs in the transaction that creates it. Where there is no room to open it, what was kept for that is given back first.
  * Throws `STORE_IN_USE`, `STORE_WRONG_KIND`, `STORE_SCHEMA_TOO_NEW`, `STORE_CORRUPT`, `STORE_FULL`, `STORE_READ_ONLY` or
  * `STORE_FAILED`, having changed nothing.
@@ -29,6 +31,7 @@ export function openDatabaseFile(
   path: string,
   kind: StoreKind,
   setUp: (database: Database.Database) => void,
+  logger: Logger,
 ): DatabaseFile {
   try {
     makeFolder(dirname(path));
@@ -37,13 +40,13 @@ export function openDatabaseFile(
   }
   const reserve = new OpeningReserve(path);
   try {
-    const file = tryOpening(path, kind, setUp);
+    const file = tryOpening(path, kind, setUp, logger);
     reserve.take();
     return file;
   } catch (cause) {
     const { trouble, error } = explain(cause, `open ${path}`);
     if (trouble !== "full" || !reserve.give()) throw error;
-    return tryOpening(path, kind, setUp);
+    return tryOpening(path, kind, setUp, logger);
   }
 }
 
@@ -51,6 +54,7 @@ function tryOpening(
   path: string,
   kind: StoreKind,
   setUp: (database: Database.Database) => void,
+  logger: Logger,
 ): DatabaseFile {
   const lock = lockStore(path);
   let database: Database.Database | undefined;
@@ -67,6 +71,7 @@ function tryOpening(
     database.pragma(`cache_size = -${READ_CACHE_KIB}`);
     migrate(database, kind, version, setUp);
     database.exec(SCHEMAS[kind].additions);
+    recover(database, kind, path, logger);
     return { path, database, lock };
   } catch (cause) {
     database?.close();
@@ -84,7 +89,7 @@ export function makeReadOnly(database: Database.Database): void {
 export function checkKind(database: Database.Database, path: string, kind: StoreKind): number {
   const { applicationId, migrations } = SCHEMAS[kind];
   const found = Number(database.pragma("application_id", { simple: true }));
-  const version = Number(database.pragma("user_version", { simple: true }));
+  const version = Number(database.pragma("user_version", { simple: true })) % REDO_VERSION;
   const tables = database.prepare("SELECT count(*) FROM sqlite_master").pluck().get();
   if (found === 0 && tables === 0) return 0;
   if (found !== applicationId) {

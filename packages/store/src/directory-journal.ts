@@ -86,7 +86,6 @@ export function directoryJournal(
 }
 
 class DirectoryJournal implements Journal<DirectoryWrite, DirectoryCommit> {
-  readonly facts: DirectoryCommit = null;
   readonly horizon: number = 0;
   readonly #tuning: StoreTuning;
   readonly #sql: Statements;
@@ -123,6 +122,10 @@ class DirectoryJournal implements Journal<DirectoryWrite, DirectoryCommit> {
 
   get through(): number {
     return this.#state.through;
+  }
+
+  get facts(): DirectoryCommit {
+    return { journalThrough: this.#state.through };
   }
 
   get foldedThrough(): number {

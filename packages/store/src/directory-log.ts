@@ -18,10 +18,11 @@ import { readLogState, type LogStateRow } from "./directory-journal.ts";
 import { readCursors } from "./cursor-table.ts";
 import { readPlace, type StreamPlace } from "./stream-place.ts";
 import { countingSummaries, EntryTable, reading, type EntryFacts } from "./entry-table.ts";
-import { LogReader } from "./log-reader.ts";
+import { frameOfRow, LogReader } from "./log-reader.ts";
 import { collectSummaries } from "./merged-scan.ts";
 import { readMembers } from "./member-table.ts";
 import { openStore, type StoreParts } from "./open-store.ts";
+import { UnsavedFrames } from "./redo/unsaved-frames.ts";
 import type { StoreOptions } from "./store-options.ts";
 import type { StoreStats } from "./store-stats.ts";
 import { otherWork, ROWS_PER_TURN } from "./turns.ts";
@@ -92,6 +93,7 @@ export class SqliteDirectoryLog implements DirectoryLog {
   #followed: readonly Cursor[];
   #compared: readonly Cursor[];
   #place: StreamPlace | undefined;
+  readonly #unsaved: UnsavedFrames<LogFrame>;
   #appendedThrough: number;
   #committedThrough: number;
   #foldedThrough: number;
@@ -109,7 +111,6 @@ export class SqliteDirectoryLog implements DirectoryLog {
     this.epoch = epoch;
     this.#parts = parts;
     this.#table = new EntryTable(database, onDamaged);
-    this.#reader = new LogReader(database, onDamaged);
     const state = readLogState(database);
     this.logId = state.logId;
     this.#horizonState = horizonStateOf(database, state);
@@ -118,6 +119,8 @@ export class SqliteDirectoryLog implements DirectoryLog {
     this.#committedThrough = lastSequence(database);
     this.epochs = [...readEpochs(database), [epoch, this.#committedThrough]];
     this.#appendedThrough = this.#committedThrough;
+    this.#unsaved = new UnsavedFrames<LogFrame>(this.#committedThrough);
+    this.#reader = new LogReader(database, this.#unsaved, onDamaged);
     this.#followed = readCursors(database, "followed");
     this.#compared = readCursors(database, "compared");
     this.#place = readPlace(database);
@@ -125,6 +128,7 @@ export class SqliteDirectoryLog implements DirectoryLog {
     this.#members = new Map(readMembers(database).map((member) => [member.id, member]));
     this.#readMarks(database);
     this.#writer = parts.connect({
+      onCommitted: ({ journalThrough }) => this.#unsaved.save(journalThrough),
       onFailed: () => {
         this.#appendedThrough = this.#committedThrough;
       },
@@ -275,6 +279,7 @@ export class SqliteDirectoryLog implements DirectoryLog {
         if (through > this.#foldedThrough && through > after) {
           this.#addUnfolded({ through, count, bytes });
         }
+        if (through > after) this.#unsaved.add(through, frameOfRow(frame));
         const known = this.#marks.get(incarnation)?.position ?? 0;
         if (incarnation !== 0 && position > known) {
           const sequence = incomplete ? 0 : through;
@@ -287,10 +292,7 @@ export class SqliteDirectoryLog implements DirectoryLog {
   }
 
   read(after: number, bytesMax: number): readonly LogFrame[] {
-    return this.#reader.read(after, bytesMax, {
-      committedThrough: this.#committedThrough,
-      foldedThrough: this.#foldedThrough,
-    });
+    return this.#reader.read(after, bytesMax, this.#committedThrough, this.#foldedThrough);
   }
 
   settle(done: Done): void {

@@ -26,6 +26,13 @@ export type Claim = "set" | "copy" | "essential";
 /** How many reserves each claim leaves free for the claims after it. */
 const RESERVES_LEFT: Readonly<Record<Claim, number>> = { set: 2, copy: 1, essential: 0 };
 
+/**
+ * Records that are durable elsewhere leave so many reserves free, and are never more than these bytes: what is kept for opening has to hold them, should
+ * the disk be full when they are put into the database.
+ */
+const CREDIT_RESERVES = 32;
+const CREDIT_BYTES_MAX = 96 * 1024;
+
 /** What an entry comes to in the table with its indexes, at most, as a multiple of its bytes in the journal. */
 const FOLDED_FACTOR = 2;
 
@@ -84,6 +91,12 @@ export class DiskRoom {
   /** Whether there is room for the least of sets and `more` reserves beyond that. As far as measured. */
   isAmple(more: number): boolean {
     return this.#spareBytes > this.#reserveBytes * (RESERVES_LEFT.set + more);
+  }
+
+  /** How many bytes of journal rows may be durable elsewhere before they are written here: they will find room. As far as measured. */
+  get creditBytes(): number {
+    const spareBytes = this.#spareBytes - this.#reserveBytes * CREDIT_RESERVES;
+    return Math.max(0, Math.min(CREDIT_BYTES_MAX, Math.floor(spareBytes / costOf(2))));
   }
 
   /** Takes note of journal rows that were written. */

@@ -16,6 +16,7 @@ import {
 } from "@meridian/protocol";
 import type Database from "better-sqlite3";
 import { plainBytes, reading } from "./entry-table.ts";
+import type { UnsavedFrames } from "./redo/unsaved-frames.ts";
 import type { OnDamaged } from "./store-error.ts";
 import { ROWS_PER_TURN } from "./turns.ts";
 
@@ -37,6 +38,34 @@ type Row = [
   valueBytes: number,
 ];
 
+/** Frames that follow on each other. */
+class FrameRun {
+  readonly frames: LogFrame[] = [];
+  readonly #bytesMax: number;
+  #bytes = 0;
+  /** Where they come to. */
+  reached: number;
+  #isFull = false;
+
+  constructor(after: number, bytesMax: number) {
+    this.reached = after;
+    this.#bytesMax = bytesMax;
+  }
+
+  /** Takes the next frame, or what lies behind `reached` of it. Returns whether there was room, which there is for the first. */
+  take(frame: LogFrame): boolean {
+    const { frames, reached } = this;
+    this.#bytes += frame.block.byteLength;
+    const isMore = frames.length > 0;
+    this.#isFull ||= frames.length === ROWS_PER_TURN || (isMore && this.#bytes > this.#bytesMax);
+    if (this.#isFull) return false;
+    const taken = { ...frame, block: plainBytes(frame.block) };
+    frames.push(frame.after < reached ? tailOf(taken, reached) : taken);
+    this.reached = frame.through;
+    return true;
+  }
+}
+
 /** Reads the log on the main thread's connection. */
 export class LogReader {
   readonly #frames: Database.Statement<[number, number], LogFrame>;
@@ -44,11 +73,18 @@ export class LogReader {
   readonly #value: Database.Statement<[number, number], Uint8Array>;
   readonly #values: Database.Statement<[number, number], Uint8Array>;
   readonly #compacted: (after: number, bytesMax: number, foldedThrough: number) => LogFrame[];
+  readonly #unsaved: UnsavedFrames<LogFrame>;
   readonly #onDamaged: OnDamaged | undefined;
   /** How many rows are read next: of large entries, no more than twice as many as have fitted. */
   #rowsMax = COMPACTED_ROWS;
 
-  constructor(database: Database.Database, onDamaged?: OnDamaged) {
+  /** `unsaved` has the frames that the database does not have yet. */
+  constructor(
+    database: Database.Database,
+    unsaved: UnsavedFrames<LogFrame>,
+    onDamaged?: OnDamaged,
+  ) {
+    this.#unsaved = unsaved;
     this.#onDamaged = onDamaged;
     this.#frames = database.prepare(
       `SELECT after, id AS through, count, highest_time AS highestTime, incarnation, position, block
@@ -82,30 +118,30 @@ export class LogReader {
   read(
     after: number,
     bytesMax: number,
-    bounds: { readonly committedThrough: number; readonly foldedThrough: number },
+    committedThrough: number,
+    foldedThrough: number,
   ): LogFrame[] {
-    const { committedThrough, foldedThrough } = bounds;
+    const unsaved = this.#unsaved;
     if (after >= committedThrough) return [];
-    return reading(
-      () =>
-        this.#recent(after, bytesMax, committedThrough) ??
-        this.#compacted(after, bytesMax, foldedThrough),
-      this.#onDamaged,
-    );
+    return reading(() => {
+      const run = new FrameRun(after, bytesMax);
+      const savedThrough = Math.min(unsaved.savedThrough, committedThrough);
+      if (after < savedThrough) {
+        const isRecent = this.#recent(run, savedThrough);
+        if (!isRecent) return this.#compacted(after, bytesMax, foldedThrough);
+      }
+      for (const frame of unsaved) if (frame.through > run.reached && !run.take(frame)) break;
+      return run.frames;
+    }, this.#onDamaged);
   }
 
-  /** Undefined if the journal no longer reaches back to `after`. */
-  #recent(after: number, bytesMax: number, through: number): LogFrame[] | undefined {
-    const frames: LogFrame[] = [];
-    let bytes = 0;
-    for (const row of this.#frames.iterate(after, through)) {
-      if (frames.length === 0 && row.after > after) return undefined;
-      bytes += row.block.byteLength;
-      if (frames.length === ROWS_PER_TURN || (frames.length > 0 && bytes > bytesMax)) break;
-      const frame = { ...row, block: plainBytes(row.block) };
-      frames.push(row.after < after ? tailOf(frame, after) : frame);
+  /** Takes what the journal has. Returns whether it still reaches back to where the run begins. */
+  #recent(run: FrameRun, through: number): boolean {
+    for (const row of this.#frames.iterate(run.reached, through)) {
+      if (row.after > run.reached) return false;
+      if (!run.take(row)) return true;
     }
-    return frames.length === 0 ? undefined : frames;
+    return run.frames.length > 0;
   }
 
   #readCompacted(after: number, bytesMax: number, foldedThrough: number): LogFrame[] {
@@ -148,6 +184,13 @@ export class LogReader {
       return { ...headOf(row), value: new Uint8Array(buffer, at - bytes, bytes) };
     });
   }
+}
+
+/** A frame as the journal will have it. */
+export function frameOfRow(frame: LogFrame): LogFrame {
+  const { after, through, count, highestTime, incarnation, position, block } = frame;
+  const known = frame.incomplete === true ? 0 : position;
+  return { after, through, count, highestTime, incarnation, position: known, block };
 }
 
 /** How many of the rows fit in `rowsMax` and `bytesMax`; at least one, if there is one. */

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 
 import type { MeridianError } from "@meridian/protocol";
+import { randomIdentity } from "@meridian/runtime";
 import type Database from "better-sqlite3";
 import { diskBytes, diskErrno, type DiskBytes } from "./disk.ts";
 import { removeRestoreMark, tellRestored } from "./backup/restore-mark.ts";
@@ -107,13 +108,22 @@ export async function openStore<Store, Write extends JournalWrite, Facts>(
     // The mark of a database that somebody has removed since.
     if (!existsSync(options.path)) removeRestoreMark(options.path);
     // The thread comes up while this one opens the database.
-    file = openDatabaseFile(options.path, kind, setUp);
+    file = openDatabaseFile(options.path, kind, setUp, options.logger);
     makeReadOnly(file.database);
     const parts = new StoreParts<Write, Facts>(file, options, (events) => {
       const tuning = { ...STORE_TUNING_DEFAULT, ...options.tuning };
       const { path, durability, clock, expiryNowMs = () => clock.nowMs() } = options;
       const { bytesMax = 0 } = options;
-      const request = { kind: "open", path, store: kind, durability, bytesMax, tuning } as const;
+      const redoNonce = tuning.redo ? randomIdentity(options.random) : 0;
+      const request = {
+        kind: "open",
+        path,
+        store: kind,
+        durability,
+        bytesMax,
+        tuning,
+        redoNonce,
+      } as const;
       return new WriterClient(worker, request, { ...options, events, expiryNowMs });
     });
     const store = make(parts);

@@ -136,8 +136,8 @@ class ReplicaJournal implements Journal<ReplicaWrite, ReplicaCommit> {
   }
 
   get facts(): ReplicaCommit {
-    const { admittedTime, quarantined } = this.#state;
-    return { admittedTime, quarantined };
+    const { admittedTime, quarantined, facts } = this.#state;
+    return { admittedTime, quarantined, journalThrough: facts.journalThrough };
   }
 
   get horizon(): number {

@@ -33,6 +33,7 @@ import { openStore, type StoreParts } from "./open-store.ts";
 import { Overlay } from "./overlay.ts";
 import { QuarantineReader } from "./quarantine.ts";
 import { readReplicaFacts, readReplicaState } from "./replica-journal.ts";
+import { UnsavedFrames } from "./redo/unsaved-frames.ts";
 import { applyRecord, type ReplicaFacts } from "./replica-state.ts";
 import type { StoreOptions } from "./store-options.ts";
 import type { StoreStats } from "./store-stats.ts";
@@ -91,6 +92,9 @@ export class SqliteReplicaStore implements ReplicaStore {
   #durable: ReplicaFacts;
   /** What the last commit has made so. */
   #committed: ReplicaCommit;
+  /** What is durable of that in the redo file counts, too. */
+  #admittedTime: number;
+  readonly #unsaved: UnsavedFrames<OutboxFrame>;
   /** How far the journal was folded when the store was opened. */
   readonly #foldedThrough: number;
 
@@ -112,9 +116,16 @@ export class SqliteReplicaStore implements ReplicaStore {
     this.tail = readTail(database);
     this.takenBack = readTakenBack(database);
     this.#foldedThrough = row.folded_through;
-    this.#committed = { admittedTime: row.admitted_time, quarantined: row.quarantined };
+    const { admitted_time: admittedTime, quarantined, journal_through: journalThrough } = row;
+    this.#admittedTime = admittedTime;
+    this.#committed = { admittedTime, quarantined, journalThrough };
+    this.#unsaved = new UnsavedFrames<OutboxFrame>(journalThrough);
     this.#writer = parts.connect({
-      onCommitted: (facts) => (this.#committed = facts),
+      onCommitted: (facts) => {
+        this.#committed = facts;
+        this.#admittedTime = Math.max(this.#admittedTime, facts.admittedTime);
+        this.#unsaved.save(facts.journalThrough);
+      },
       onFailed: () => {
         this.#told = this.#durable;
         this.#overlay.forgetAppended();
@@ -176,7 +187,7 @@ export class SqliteReplicaStore implements ReplicaStore {
 
   /** The highest stamp time that a directory has admitted, as far as that is durable. Invariant: ≤ highestTime. */
   get admittedTime(): number {
-    return this.#committed.admittedTime;
+    return this.#admittedTime;
   }
 
   /** The last horizon that a record has made durable; 0 for none. What is purgeable under it is removed in short steps. */
@@ -214,11 +225,17 @@ export class SqliteReplicaStore implements ReplicaStore {
     return reading(() => {
       const frames: OutboxFrame[] = [];
       let bytes = 0;
+      const take = (frame: OutboxFrame): boolean => {
+        bytes += frame.block.byteLength;
+        const isOver = frames.length === ROWS_PER_TURN || (frames.length > 0 && bytes > bytesMax);
+        if (!isOver) frames.push({ ...frame, block: plainBytes(frame.block) });
+        return !isOver;
+      };
       for (const row of this.#outbox.iterate(position, this.#durable.outboxThrough)) {
-        bytes += row.block.byteLength;
-        if (frames.length === ROWS_PER_TURN || (frames.length > 0 && bytes > bytesMax)) break;
-        frames.push({ ...row, block: plainBytes(row.block) });
+        if (!take(row)) return frames;
       }
+      const reached = frames.at(-1)?.position ?? position;
+      for (const frame of this.#unsaved) if (frame.position > reached && !take(frame)) break;
       return frames;
     }, this.#parts.onDamaged);
   }
@@ -365,6 +382,8 @@ export class SqliteReplicaStore implements ReplicaStore {
     this.#write(write, done, () => {
       this.#overlay.commit({ id, bytes }, entries, replaced);
       this.takenBack.add(takenBack);
+      // A restamp is never in a redo file.
+      if (replaced === undefined) this.#unsaved.add(id, frame);
     });
   }
 
@@ -391,6 +410,7 @@ export class SqliteReplicaStore implements ReplicaStore {
     } as const;
     this.#write(write, done, () => {
       if (count > 0) this.#overlay.commit({ id, bytes }, entries);
+      this.#admittedTime = Math.max(this.#admittedTime, highestTime);
     });
     this.#overlay.append(id, entries);
   }

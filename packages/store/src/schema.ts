@@ -23,6 +23,18 @@ export interface StoreSchema {
   readonly additions: string;
 }
 
+/** It is added to a file's version while its redo files may hold what the database does not: versions before them refuse the file then. */
+export const REDO_VERSION = 1_000;
+
+/** See `redo-table.ts`. */
+const REDO = `
+  CREATE TABLE IF NOT EXISTS redo (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    nonce INTEGER NOT NULL,
+    through INTEGER NOT NULL
+  );
+`;
+
 const REPLICA_1 = `
   CREATE TABLE state (
     id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -191,6 +203,7 @@ const DIRECTORY_5 = `
 `;
 
 const REPLICA_ADDITIONS = `
+${REDO}
   CREATE TABLE IF NOT EXISTS taken_back (
     id INTEGER PRIMARY KEY,
     time INTEGER NOT NULL,
@@ -199,6 +212,7 @@ const REPLICA_ADDITIONS = `
 `;
 
 const DIRECTORY_ADDITIONS = `
+${REDO}
   CREATE TABLE IF NOT EXISTS compared (
     id INTEGER PRIMARY KEY,
     log_id INTEGER NOT NULL,

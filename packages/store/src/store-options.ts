@@ -1,6 +1,7 @@
 import type { MeridianError } from "@meridian/protocol";
 import type { Clock, Logger, Random } from "@meridian/runtime";
 import type { Durability } from "./durability.ts";
+import type { RedoDisk } from "./redo/redo-disk.ts";
 import type { OnDamaged } from "./store-error.ts";
 
 /** How a store is opened. */
@@ -29,9 +30,11 @@ export interface StoreOptions {
   /**
    * The largest size of the database, in bytes; 0 or left out: as large as the disk. Clients' sets are refused from about nine
    * tenths of it on, what others wrote from nineteen twentieths on; the rest is for deletes, acknowledgements and folding. The write-ahead
-   * log comes on top, with at most `walBytesMax` and what one commit adds.
+   * log comes on top, with at most `walBytesMax` and what one commit adds, and so do the redo files, with some 24 MiB.
    */
   readonly bytesMax?: number | undefined;
+  /** The file system that the redo files are in. Default: the platform's. For tests of disks that fail. */
+  readonly redoDisk?: RedoDisk | undefined;
   /** Bounds and switches that few have to touch. */
   readonly tuning?: Partial<StoreTuning>;
 }
@@ -54,6 +57,8 @@ export interface StoreTuning {
   readonly pageCountMax: number;
   /** How long a commit waits for another program that holds the database, in milliseconds. */
   readonly commitWaitMs: number;
+  /** Whether small records are made durable in a redo file first, and go into the database in batches. */
+  readonly redo: boolean;
   /** For crash tests: the writer thread dies on its n-th step; 0 for never. */
   readonly dieAtStep: number;
 }
@@ -68,5 +73,6 @@ export const STORE_TUNING_DEFAULT: StoreTuning = {
   recentEntriesMax: 100_000,
   pageCountMax: 0,
   commitWaitMs: 5_000,
+  redo: true,
   dieAtStep: 0,
 };

@@ -62,6 +62,11 @@ export class WriteHealth {
     this.#options = options;
   }
 
+  /** Whether the disk takes less than everything. */
+  get isShort(): boolean {
+    return this.#shortage !== undefined;
+  }
+
   /** Takes note of a failure to write. */
   fail({ trouble, error }: Explained, { setBytes, copyBytes }: Refused = NOTHING): void {
     if (!isPassing(trouble)) return;

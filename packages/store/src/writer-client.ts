@@ -1,6 +1,8 @@
 import { Worker } from "node:worker_threads";
 import { MeridianError, type ErrorCode } from "@meridian/protocol";
 import { Fifo, type Clock, type Logger } from "@meridian/runtime";
+import type { RedoDisk } from "./redo/redo-disk.ts";
+import { RedoLog } from "./redo/redo-log.ts";
 import type { OnDamaged } from "./store-error.ts";
 import { ROWS_PER_TURN } from "./turns.ts";
 import { writerThreadFile } from "./worker-source.ts";
@@ -36,6 +38,12 @@ interface Outstanding {
   readonly done: (failure?: MeridianError) => void;
 }
 
+/** What each commit makes known. */
+type Known<Facts> = Pick<
+  Extract<WriterReply<Facts>, { kind: "committed" }>,
+  "journalRows" | "facts"
+>;
+
 type OpenRequest = Extract<WriterRequest, { kind: "open" }>;
 
 /** Starts the thread, which then takes some time to come up; `openWriter` gives it its database. */
@@ -51,7 +59,16 @@ const REPLY_BYTES_PER_TURN = 256 * 1024;
 /** For how long records are told of in one turn, in milliseconds: what their owners do then may be many times what the store does. */
 const REPLY_MS_PER_TURN = 4;
 
-/** The writer thread, seen from the main thread. */
+/** What is handled in order: replies, and that the next records are durable in the redo file. */
+type News<Facts> = WriterReply<Facts> | { readonly kind: "appended"; readonly count: number };
+
+/**
+ * The writer thread, seen from the main thread, with the redo file in front of it.
+ *
+ * A record that is one for the redo file goes there, as long as the thread has no record that is not told of. Any other record waits until everything
+ * before it is durable there and handed over, and then goes to the thread, as does everything behind it until it is told of. So records become durable
+ * in the order in which they were appended.
+ */
 export class WriterClient<Write extends JournalWrite, Facts> {
   readonly #worker: Worker;
   readonly #events: WriterEvents<Facts>;
@@ -60,9 +77,15 @@ export class WriterClient<Write extends JournalWrite, Facts> {
   readonly #logger: Logger;
   readonly #request: OpenRequest;
   readonly #onDamaged: OnDamaged | undefined;
+  readonly #redo: RedoLog<Write>;
+  /** How many of the outstanding records go to the thread, and not into the redo file. */
+  #direct = 0;
+  /** What is to be posted once nothing is on its way into the redo file. */
+  #behind: (() => void)[] = [];
+  #isRetired = false;
   readonly #outstanding = new Fifo<Outstanding>();
   /** Replies that are not handled yet; of the first of them, how many records have been reported. */
-  #replies: WriterReply<Facts>[] = [];
+  #replies: News<Facts>[] = [];
   #told = 0;
   /** The bytes of the records that were told of since the last rest, and the entries that were made durable or forgotten. */
   #takenBytes = 0;
@@ -95,6 +118,7 @@ export class WriterClient<Write extends JournalWrite, Facts> {
       readonly expiryNowMs: () => number | undefined;
       readonly logger: Logger;
       readonly onDamaged?: OnDamaged | undefined;
+      readonly redoDisk?: RedoDisk | undefined;
     },
   ) {
     this.#worker = worker;
@@ -104,6 +128,7 @@ export class WriterClient<Write extends JournalWrite, Facts> {
     this.#logger = parts.logger;
     this.#request = request;
     this.#onDamaged = parts.onDamaged;
+    this.#redo = this.#makeRedo(parts.redoDisk);
     worker.on("message", (reply: WriterReply<Facts>) => this.#receive(reply));
     worker.on("error", (cause) => this.#break(cause));
     worker.on("exit", () => this.#exited());
@@ -143,27 +168,29 @@ export class WriterClient<Write extends JournalWrite, Facts> {
       queueMicrotask(() => this.#failAll(failure));
       return;
     }
-    const request = { kind: "append", generation: this.#generation, write } as const;
-    this.#post(
-      request,
-      blocks.map(({ buffer }) => buffer as ArrayBuffer),
-    );
+    const isFront = this.#direct === 0 && this.#behind.length === 0;
+    if (isFront && this.#redo.append(write, isUrgent(write))) return;
+    this.#direct += 1;
+    this.#inOrder(() => this.#send(write));
   }
 
   /** Lets entries be removed, once everything that was appended before is folded. */
   purge(scope: PurgeScope): void {
-    if (!this.#ended && this.#broken === undefined) this.#post({ kind: "purge", scope });
+    if (this.#ended || this.#broken !== undefined) return;
+    this.#inOrder(() => this.#post({ kind: "purge", scope }));
   }
 
   /** Asks for the folding of everything that was appended before. */
   settle(): void {
-    if (!this.#ended && this.#broken === undefined) this.#post({ kind: "settle" });
+    if (this.#ended || this.#broken !== undefined) return;
+    this.#inOrder(() => this.#post({ kind: "settle" }));
   }
 
   /** Finishes what was appended, then ends the thread. */
   async close(): Promise<void> {
     this.#ended = true;
     this.#cancelTick();
+    await new Promise<void>((resolve) => this.#inOrder(resolve));
     if (this.#broken === undefined) {
       await new Promise<void>((resolve) => {
         this.#onExit = resolve;
@@ -171,6 +198,7 @@ export class WriterClient<Write extends JournalWrite, Facts> {
       });
     }
     await this.#worker.terminate();
+    await this.#redo.close(this.#isRetired);
   }
 
   /** Ends the thread at once. The `done` of what is not durable is never called. */
@@ -180,14 +208,52 @@ export class WriterClient<Write extends JournalWrite, Facts> {
     this.#outstanding.takeAll();
     this.#replies = [];
     await this.#worker.terminate();
+    await this.#redo.close(false);
+  }
+
+  #makeRedo(disk: RedoDisk | undefined): RedoLog<Write> {
+    const { path, durability } = this.#request;
+    return new RedoLog<Write>({
+      path,
+      durability,
+      clock: this.#clock,
+      logger: this.#logger,
+      disk,
+      onDurable: (count) => this.#receive({ kind: "appended", count }),
+      onFailed: (writes) => {
+        this.#post({ kind: "disarm" });
+        this.#direct += writes.length;
+        for (const write of writes) this.#send(write);
+      },
+      hand: (records) => this.#post({ kind: "redo", records }, [records.buffer]),
+    });
+  }
+
+  /** Posts what is to come behind everything that was appended. */
+  #inOrder(post: () => void): void {
+    if (this.#behind.push(post) > 1) return;
+    this.#redo.whenIdle(() => {
+      const posts = this.#behind;
+      this.#behind = [];
+      this.#redo.handOver();
+      for (const each of posts) each();
+    });
+  }
+
+  #send(write: Write): void {
+    const request = { kind: "append", generation: this.#generation, write } as const;
+    this.#post(
+      request,
+      blocksOf(write).map(({ buffer }) => buffer as ArrayBuffer),
+    );
   }
 
   #post(request: WriterRequest, transfer: ArrayBuffer[] = []): void {
     this.#worker.postMessage(request, transfer);
   }
 
-  #receive(reply: WriterReply<Facts>): void {
-    this.#replies.push(reply);
+  #receive(news: News<Facts>): void {
+    this.#replies.push(news);
     if (!this.#isResting) this.#takeReplies();
   }
 
@@ -225,14 +291,14 @@ export class WriterClient<Write extends JournalWrite, Facts> {
   }
 
   /** Takes a reply in, or a turn's worth of it. Returns whether that was all of it. */
-  #take(reply: WriterReply<Facts>): boolean {
-    if (reply.kind === "committed") return this.#succeedNext(reply);
+  #take(reply: News<Facts>): boolean {
+    if (reply.kind === "committed" || reply.kind === "appended") return this.#succeedNext(reply);
     if (reply.kind === "folded") return this.#foldNext(reply);
     this.#hear(reply);
     return true;
   }
 
-  #hear(reply: Exclude<WriterReply<Facts>, { kind: "committed" | "folded" }>): void {
+  #hear(reply: Exclude<News<Facts>, { kind: "committed" | "appended" | "folded" }>): void {
     switch (reply.kind) {
       case "opened":
         this.journalRows = reply.journalRows;
@@ -261,12 +327,23 @@ export class WriterClient<Write extends JournalWrite, Facts> {
         break;
       case "hindered":
         this.#tellDamage(reply.code, reply.message);
-        this.#logger.warn("The store cannot fold its journal now and will try again", {
+        this.#logger.warn("The store cannot bring its database up to date now and will try again", {
           path: this.#request.path,
           reason: reply.message,
         });
         break;
+      case "redone":
+        this.#know(reply);
+        this.#redo.redone(reply.through, reply.creditBytes);
+        break;
+      case "armed":
+        this.#redo.arm(reply.nonce, reply.creditBytes);
+        break;
+      case "credit":
+        this.#redo.grant(reply.creditBytes);
+        break;
       case "closed":
+        this.#isRetired = reply.isRetired;
         break;
     }
   }
@@ -312,18 +389,22 @@ export class WriterClient<Write extends JournalWrite, Facts> {
     if (code === "STORE_CORRUPT") this.#onDamaged?.(new MeridianError(code, message));
   }
 
-  /** Reports up to a turn's worth of the records of a commit. Returns whether all were reported. */
-  #succeedNext(reply: Extract<WriterReply<Facts>, { kind: "committed" }>): boolean {
-    if (this.#told === 0) {
-      this.journalRows = reply.journalRows;
-      this.#events.onCommitted?.(reply.facts);
-      if (this.#waits) this.#goOn();
-    }
+  /** A commit is done. */
+  #know({ journalRows, facts }: Known<Facts>): void {
+    this.journalRows = journalRows;
+    this.#events.onCommitted?.(facts);
+    if (this.#waits) this.#goOn();
+  }
+
+  /** Reports up to a turn's worth of the records that have become durable. Returns whether all were reported. */
+  #succeedNext(reply: Extract<News<Facts>, { kind: "committed" | "appended" }>): boolean {
+    if (this.#told === 0 && reply.kind === "committed") this.#know(reply);
     while (this.#told < reply.count && this.#mayTakeMore) {
       const record = this.#outstanding.shift();
       this.#told += 1;
       // An abort from inside a `done` ends them all.
       if (record === undefined) continue;
+      if (reply.kind === "committed") this.#direct -= 1;
       this.pendingBytes -= record.bytes;
       this.#takenBytes += record.bytes;
       this.#takenRows += record.rows;
@@ -347,6 +428,7 @@ export class WriterClient<Write extends JournalWrite, Facts> {
     const failed = this.#outstanding.takeAll();
     if (failed.length === 0) return;
     this.pendingBytes = 0;
+    this.#direct = 0;
     this.#events.onFailed();
     for (const { done } of failed) done(failure);
   }
@@ -385,6 +467,11 @@ export class WriterClient<Write extends JournalWrite, Facts> {
 
 function failureOf(plain: PlainFailure | null): MeridianError | undefined {
   return plain === null ? undefined : new MeridianError(plain.code, plain.message);
+}
+
+/** Whether somebody waits for a record alone: a client does for what it has written. */
+function isUrgent(write: JournalWrite): boolean {
+  return write.kind === "entries" && write.outboxPosition > 0;
 }
 
 function blocksOf(write: JournalWrite): Uint8Array[] {

@@ -76,10 +76,15 @@ export interface ReplicaCommit {
   readonly admittedTime: number;
   /** The entries that are in the quarantine. */
   readonly quarantined: number;
+  /** The last row of the journal that there is or was. */
+  readonly journalThrough: number;
 }
 
-/** The owner of a log knows all that a commit changes. */
-export type DirectoryCommit = null;
+/** What the owner of a log is told with each commit. */
+export interface DirectoryCommit {
+  /** The last row of the journal that there is or was. */
+  readonly journalThrough: number;
+}
 
 /** What may be removed: entries that are purgeable under `horizon` and whose sequence is at most `through`. */
 export interface PurgeScope {
@@ -97,9 +102,15 @@ export type WriterRequest<Write = JournalWrite> =
       /** The largest size of the database, in bytes; 0 for no bound. */
       readonly bytesMax: number;
       readonly tuning: StoreTuning;
+      /** The nonce of the records of the first use of the redo files; 0 or left out: they are not used. */
+      readonly redoNonce?: number;
     }
   /** A record whose generation is not the writer's was sent before a failure was heard of, and fails with it. */
   | { readonly kind: "append"; readonly generation: number; readonly write: Write }
+  /** Records of a redo file, which are durable there: as the file has them. */
+  | { readonly kind: "redo"; readonly records: Uint8Array }
+  /** No record of the redo files counts any more, once everything that was said before is committed. */
+  | { readonly kind: "disarm" }
   | { readonly kind: "tick"; readonly nowMs: number }
   /** Fold everything that is there now, whatever else arrives. */
   | { readonly kind: "settle" }
@@ -119,6 +130,18 @@ export type WriterReply<Facts = unknown> =
       readonly journalRows: number;
       readonly facts: Facts;
     }
+  /** The records of the redo file through this serial are in the database; so many bytes more may be in the file and not there. */
+  | {
+      readonly kind: "redone";
+      readonly through: number;
+      readonly journalRows: number;
+      readonly facts: Facts;
+      readonly creditBytes: number;
+    }
+  /** From here on records with this nonce count, from the serial 1 on. */
+  | { readonly kind: "armed"; readonly nonce: number; readonly creditBytes: number }
+  /** So many bytes may be in the redo file and not in the database. */
+  | { readonly kind: "credit"; readonly creditBytes: number }
   /** Nothing more is written of what was sent before this is heard of; records of `generation` will be. */
   | ({ readonly kind: "failed"; readonly generation: number } & PlainFailure)
   /** The next records cannot be committed for now. They wait, are tried again, and will be `committed`, or `failed`. */
@@ -137,4 +160,5 @@ export type WriterReply<Facts = unknown> =
   | { readonly kind: "purged"; readonly scope: PurgeScope }
   /** Background work failed and rests until the next commit or tick. */
   | ({ readonly kind: "hindered" } & PlainFailure)
-  | { readonly kind: "closed" };
+  /** `isRetired`: no record of the redo files counts any more. */
+  | { readonly kind: "closed"; readonly isRetired: boolean };

@@ -11,8 +11,12 @@ import Database from "better-sqlite3";
 import { BackgroundWork } from "./background-work.ts";
 import { Checkpointer } from "./checkpointer.ts";
 import { Commits } from "./commits.ts";
+import type { Durability } from "./durability.ts";
 import { DiskRoom } from "./disk-room.ts";
 import type { Journal, JournalRows } from "./journal.ts";
+import { decodeBody } from "./redo/redo-body.ts";
+import { RedoDesk } from "./redo/redo-desk.ts";
+import { readRecords } from "./redo/redo-record.ts";
 import { Transactions } from "./transactions.ts";
 import { WriteHealth } from "./write-health.ts";
 import type { JournalWrite, PurgeScope, WriterReply, WriterRequest } from "./writer-messages.ts";
@@ -32,6 +36,7 @@ export class Writer<Write extends JournalWrite, Facts> {
   readonly #checkpointer: Checkpointer;
   readonly #room: DiskRoom;
   readonly #transactions: Transactions;
+  readonly #redo: RedoDesk;
   readonly #commits: Commits<Write, Facts>;
   /** What the disk of a replica accepts now. A log has none: its records wait instead. */
   readonly #health: WriteHealth | undefined;
@@ -59,9 +64,23 @@ export class Writer<Write extends JournalWrite, Facts> {
     const bounds = { pageCountMax, bytesMax: request.bytesMax };
     this.#room = new DiskRoom(this.#database, path, bounds, backlogBytes);
     this.#transactions = new Transactions(this.#database, this.#journal, dieAtStep);
+    this.#redo = this.#makeRedo(request);
     this.#commits = this.#makeCommits(request);
     this.#health = this.#makeHealth(request);
     this.#work = this.#makeWork(request);
+  }
+
+  #makeRedo({ store, durability, redoNonce = 0 }: OpenRequest): RedoDesk {
+    return new RedoDesk({
+      database: this.#database,
+      room: this.#room,
+      transactions: this.#transactions,
+      synchronous: synchronousOf(durability),
+      nonce: redoNonce,
+      isHealthy: () =>
+        !this.#commits.isStalled && (store === "directory" || this.#health?.isShort === false),
+      reply: (reply) => this.#reply(reply),
+    });
   }
 
   #makeCommits({ store, durability }: OpenRequest): Commits<Write, Facts> {
@@ -72,11 +91,14 @@ export class Writer<Write extends JournalWrite, Facts> {
       transactions: this.#transactions,
       checkpointer: this.#checkpointer,
       room: this.#room,
-      // better-sqlite3 is built so that WAL means NORMAL where nothing is said.
-      synchronous: durability === "power" ? "FULL" : "NORMAL",
+      redo: this.#redo,
+      synchronous: synchronousOf(durability),
       isPatient: store === "directory",
       reply: (reply) => this.#reply(reply),
-      onFailed: (failure, refused) => this.#health?.fail(failure, refused),
+      onFailed: (failure, refused) => {
+        this.#health?.fail(failure, refused);
+        this.#redo.look();
+      },
       onCommitted: (tookMs) => this.#work.committed(tookMs),
       onRetry: () => this.#goOn(),
     });
@@ -90,7 +112,7 @@ export class Writer<Write extends JournalWrite, Facts> {
       room: this.#room,
       clock: this.#clock,
       tryCommit: () => {
-        this.#transactions.run(durability === "power" ? "FULL" : "NORMAL", () => touch.run());
+        this.#transactions.run(synchronousOf(durability), () => touch.run());
       },
       reply: (reply) => this.#reply(reply),
       onRecovered: () => this.#goOn(),
@@ -121,6 +143,7 @@ export class Writer<Write extends JournalWrite, Facts> {
   #goOn(): void {
     this.#work.resume();
     this.#commit();
+    this.#redo.look();
     this.#work.schedule();
   }
 
@@ -130,6 +153,7 @@ export class Writer<Write extends JournalWrite, Facts> {
     if (horizon > 0) this.#work.permit({ horizon, through: Number.MAX_SAFE_INTEGER });
     this.#measure();
     this.#port.on("message", (request: WriterRequest<Write>) => this.#receive(request));
+    this.#redo.look();
     this.#reply({ kind: "opened", journalRows: this.#journal.rows });
     this.#health?.look();
     this.#work.schedule();
@@ -149,6 +173,7 @@ export class Writer<Write extends JournalWrite, Facts> {
       this.#work.look();
       this.#measure();
       this.#health?.look();
+      this.#redo.look();
     }
     if (this.#closing) this.#close();
     else this.#work.schedule();
@@ -158,6 +183,12 @@ export class Writer<Write extends JournalWrite, Facts> {
     switch (request.kind) {
       case "append":
         this.#commits.take(request.generation, request.write);
+        break;
+      case "redo":
+        this.#takeRedo(request.records);
+        break;
+      case "disarm":
+        this.#redo.end();
         break;
       case "tick":
         this.#work.tick(request.nowMs);
@@ -182,6 +213,13 @@ export class Writer<Write extends JournalWrite, Facts> {
     }
   }
 
+  #takeRedo(bytes: Uint8Array): void {
+    for (const { serial, body } of readRecords(bytes)) {
+      // What a store has put into its redo file is what it writes.
+      this.#commits.takeRedo(serial, decodeBody(body) as Write);
+    }
+  }
+
   #commit(): void {
     this.#commits.run();
     this.#journal.pressed = this.#room.isTight;
@@ -198,6 +236,7 @@ export class Writer<Write extends JournalWrite, Facts> {
 
   #close(): void {
     this.#work.stop();
+    const isRetired = this.#commits.isEmpty && this.#redo.retire();
     this.#commits.close();
     this.#health?.close();
     this.#port.removeAllListeners("message");
@@ -207,13 +246,18 @@ export class Writer<Write extends JournalWrite, Facts> {
       // The journal of the file system has it all; the next opening goes on from there.
     }
     this.#database.close();
-    this.#reply({ kind: "closed" });
+    this.#reply({ kind: "closed", isRetired });
     this.#port.close();
   }
 
   #reply(reply: WriterReply<Facts>): void {
     this.#port.postMessage(reply);
   }
+}
+
+/** better-sqlite3 is built so that WAL means NORMAL where nothing is said. */
+function synchronousOf(durability: Durability): string {
+  return durability === "power" ? "FULL" : "NORMAL";
 }
 
 function openDatabase({ path, tuning }: OpenRequest): Database.Database {

@@ -12,7 +12,7 @@ describe("expired values", () => {
   it("are emptied after the grace and still win against older stamps", async () => {
     const clock = new ManualClock();
     const startMs = clock.nowMs();
-    const tuning = { expiredGraceMs: 60_000 };
+    const tuning = { expiredGraceMs: 60_000, redo: false };
     const options = { ...folder.options("expired"), clock, tuning };
     const store = await openReplicaStore(options);
     const expiring = { ...entry("gone", 50, 5_000), expiresAtMs: startMs + 20_000 };
@@ -46,7 +46,11 @@ describe("values that would have expired", () => {
     const clock = new ManualClock();
     let asked = 0;
     const expiryNowMs = (): undefined => void (asked += 1);
-    const store = await openReplicaStore({ ...folder.options("timeless"), clock, expiryNowMs });
+    const store = await openReplicaStore({
+      ...folder.options("timeless", { redo: false }),
+      clock,
+      expiryNowMs,
+    });
     const expired = { ...entry("gone", 50), expiresAtMs: clock.nowMs() - 3_600_000 };
     await outcome(store, remote([expired]));
     await folded(store);

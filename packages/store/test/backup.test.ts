@@ -59,6 +59,14 @@ async function restored(file: string, name: string): Promise<string> {
   return join(into, DATABASE_NAMES[kind]);
 }
 
+it("is not restored beside the redo files of another database", async () => {
+  await (await openReplicaStore(folder.options("backed"))).close();
+  const file = await backupOf("backed", "replica");
+  const into = join(folder.path, "backed");
+  writeFileSync(`${into}/region.db-redo-b`, "left");
+  await expect(restoreBackup({ file, folder: into })).rejects.toThrow("redo-b");
+});
+
 it("holds what was durable at one moment, however much is written meanwhile", async () => {
   const store = await openReplicaStore(folder.options("written"));
   let position = 0;

@@ -66,7 +66,7 @@ describe("the death of the writer", () => {
   const steps = Array.from({ length: 29 }, (_, index) => 1 + index * 2);
   it.each(steps)("at its step %i loses nothing that was acknowledged", async (dieAtStep) => {
     const name = `step-${dieAtStep}`;
-    const tuning = { dieAtStep, walIdleBytes: 0 };
+    const tuning = { dieAtStep, walIdleBytes: 0, redo: false };
     let onBroken = (_failure: MeridianError): void => {};
     const told = new Promise<MeridianError>((resolve) => (onBroken = resolve));
     const store = await openReplicaStore({ ...folder.options(name, tuning), onBroken });

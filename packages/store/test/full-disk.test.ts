@@ -113,7 +113,7 @@ it("makes the log wait for room, with everything after the frame that does not f
 });
 
 it("commits waiting frames in order, and purges nothing before they are in the table", async () => {
-  const tuning = { commitWaitMs: 10, sweepEveryMs: 2 };
+  const tuning = { commitWaitMs: 10, sweepEveryMs: 2, redo: false };
   const log = await openDirectoryLog(folder.options("resumes", tuning));
   expect(
     await outcome(log, frame(0, [entry("a", 1), tombstone("gone", { time: 5, origin: 1 })], 1)),

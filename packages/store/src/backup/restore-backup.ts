@@ -9,6 +9,8 @@ import Database from "better-sqlite3";
 import { checkKind } from "../database-file.ts";
 import { diskErrno, makeFolder } from "../disk.ts";
 import { lockStore } from "../lock.ts";
+import { redoPaths } from "../redo/redo-recovery.ts";
+import { readRedoState } from "../redo/redo-table.ts";
 import { DATABASE_NAMES, SCHEMAS } from "../schema.ts";
 import { asStoreError, explain, sqliteCodeOf } from "../store-error.ts";
 import {
@@ -135,9 +137,8 @@ function traces(path: string): { remove(): void } {
 
 /** What belongs to a database that was there would be taken for this one's. */
 function checkEmpty(path: string): void {
-  const found = [path, `${path}-wal`, `${path}-shm`, `${path}-journal`].find((each) =>
-    existsSync(each),
-  );
+  const beside = [`${path}-wal`, `${path}-shm`, `${path}-journal`, ...redoPaths(path)];
+  const found = [path, ...beside].find((each) => existsSync(each));
   if (found === undefined) return;
   throw new MeridianError(
     "INVALID_ARGUMENT",
@@ -154,6 +155,7 @@ function renewIdentity(path: string, { kind, schema }: BackupFacts, file: string
   const database = new Database(path);
   try {
     const found = checkKind(database, path, kind);
+    if (readRedoState(database).nonce !== 0) throw damaged(file, "waits for what is not in it");
     if (found !== schema) throw damaged(file, `holds a schema of version ${found}, not ${schema}`);
     // A checksum says that the pages are as they were written, not that they are a database.
     const said = database.pragma("quick_check(1)", { simple: true });

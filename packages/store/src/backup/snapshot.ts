@@ -11,6 +11,8 @@ import Database from "better-sqlite3";
 
 import { checkKind } from "../database-file.ts";
 import { diskErrno } from "../disk.ts";
+import { readRedoFiles, redo } from "../redo/redo-recovery.ts";
+import type { RedoRecord } from "../redo/redo-record.ts";
 import type { StoreKind } from "../schema.ts";
 import { asStoreError } from "../store-error.ts";
 import { fileBytes } from "../store-stats.ts";
@@ -53,6 +55,8 @@ export async function takeSnapshot(
 ): Promise<SnapshotFacts> {
   try {
     onStep();
+    // Read before the copy begins: what was durable by now is in it, or in the database.
+    const records = readRedoFiles(path);
     // An attempt that was killed may have left half a copy, and a journal of it.
     removeDatabase(to);
     checkRoom(path, to);
@@ -61,7 +65,7 @@ export async function takeSnapshot(
       onCopied(copied, of);
     });
     onStep();
-    check(to, path);
+    check(to, { path, kind }, records);
     onStep();
     flush(to);
     return { kind, schema, bytes: fileBytes(to), sha256: await sha256OfFile(to, onStep) };
@@ -123,13 +127,20 @@ function rest(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, Math.min(ms, 100));
 }
 
-/** Makes the copy one file, and throws `STORE_CORRUPT` if it is damaged, as then what it was copied from is. */
-function check(to: string, path: string): void {
+/** Makes the copy one file, with what the redo files had, and throws `STORE_CORRUPT` if it is damaged, as then what it was copied from is. */
+function check(
+  to: string,
+  { path, kind }: Pick<SnapshotRequest, "path" | "kind">,
+  records: readonly RedoRecord[],
+): void {
   const database = new Database(to);
   try {
     database.pragma("journal_mode = DELETE");
     const found = database.pragma("quick_check(1)", { simple: true });
-    if (found === "ok") return;
+    if (found === "ok") {
+      redo(database, kind, records);
+      return;
+    }
     throw new MeridianError("STORE_CORRUPT", `Expected ${path} to be whole, got ${String(found)}`);
   } finally {
     database.close();
