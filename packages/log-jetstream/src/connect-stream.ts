@@ -17,7 +17,7 @@ import {
 import { delay } from "./delay.ts";
 import { ASK_MS, JetStream, logConnection } from "./jet-stream.ts";
 import { authenticatorOf, parseAddress } from "./stream-address.ts";
-import { PART_BYTES_MAX } from "./stream-log.ts";
+import { PART_BYTES_MAX } from "./record-packer.ts";
 import {
   checkSettings,
   namesOf,

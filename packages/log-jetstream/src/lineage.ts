@@ -37,15 +37,39 @@ export function parseMessageId(id: string): MessageId | undefined {
   return { epoch: parseInt(epoch, RADIX), number: Number(number), sequence: Number(sequence) };
 }
 
+/** A place in a stream. */
+interface Place {
+  readonly sequence: number;
+  readonly id: string;
+}
+
+/** Through which record of a message a database has it: its id stands for all, and otherwise how many is added to it. */
+export function placeWithin({ sequence, id }: Place, records: number, count: number): Place {
+  return { sequence, id: records === count ? id : `${id}/${records}` };
+}
+
+/** What the id of a place says: the id of the message, and how many of its records the database has; undefined for all. */
+export function readPlace(id: string): {
+  readonly message: string;
+  readonly records: number | undefined;
+} {
+  const [message = "", records] = id.split("/");
+  return { message, records: records === undefined ? undefined : Number(records) };
+}
+
 /** Follows the messages of a stream, and tells which of them count. */
 export class Lineage {
   #epoch = 0;
   #next = 0;
 
-  /** `id` is that of the last message that counted; undefined before the first. */
+  /** `id` is that of a database's place; undefined for one that has nothing yet. A message of which it lacks records counts once more. */
   constructor(id: string | undefined) {
-    const last = id === undefined ? undefined : parseMessageId(id);
-    if (last !== undefined) this.#begin(last);
+    if (id === undefined) return;
+    const { message, records } = readPlace(id);
+    const last = parseMessageId(message);
+    if (last === undefined) return;
+    this.#begin(last);
+    if (records !== undefined) this.#next = last.number;
   }
 
   /** Whether the next message counts. */

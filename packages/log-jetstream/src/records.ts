@@ -1,9 +1,10 @@
 /**
  * What the messages of the stream say.
  *
- * A record is a JSON text behind its length in four bytes, and the frame's block behind that. A record that is larger than a message may be
- * is cut into parts: the first byte of each message is 1 if it is the last part of its record. The parts of a writer that died before the last one
- * are followed by the message of the next epoch, and dropped.
+ * A record is a JSON text behind its length in four bytes, and the frame's block behind that. The first byte of a message is 1 if a record behind it is
+ * whole with it, and 2 if several records are behind it, each behind its length in four bytes. A record that is larger than a message may be is cut into
+ * parts: the first byte of all but the last is 0. The parts of a writer that died before the last one are followed by the message of the next epoch,
+ * and dropped.
  */
 import type { LogRecord } from "@meridian/ports";
 import { MeridianError } from "@meridian/protocol";
@@ -20,7 +21,7 @@ export interface EpochRecord {
 }
 
 /** The format of the messages. A directory refuses a stream whose newest epoch has a later one. */
-const FORMAT = 1;
+const FORMAT = 2;
 
 /** For how many epochs the start is remembered, as in SQLite. A node whose epoch is older reconciles. */
 const EPOCHS_MAX = 1_000;
@@ -122,18 +123,54 @@ export function partsOf(bytes: Uint8Array, bytesMax: number): readonly Uint8Arra
   }
 }
 
-/** Joins the parts of records as they come. */
+/** What a record takes in a message of several beside its own bytes. */
+export const PACKED_BYTES = 4;
+
+const SEVERAL = 2;
+
+/** Packs whole records into the data of one message. */
+export function packRecords(records: readonly Uint8Array[]): Uint8Array {
+  const bytes = records.reduce((sum, record) => sum + PACKED_BYTES + record.byteLength, 1);
+  const packed = Buffer.allocUnsafe(bytes);
+  packed[0] = SEVERAL;
+  let at = 1;
+  for (const record of records) {
+    packed.writeUInt32BE(record.byteLength, at);
+    packed.set(record, at + PACKED_BYTES);
+    at += PACKED_BYTES + record.byteLength;
+  }
+  return packed;
+}
+
+function unpackRecords(data: Uint8Array): readonly Uint8Array[] {
+  const packed = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+  const records: Uint8Array[] = [];
+  for (let at = 1; at < packed.byteLength;) {
+    const end =
+      at + PACKED_BYTES + (at + PACKED_BYTES > packed.byteLength ? NaN : packed.readUInt32BE(at));
+    if (!(end <= packed.byteLength)) {
+      const said = `Expected a message of ${packed.byteLength} bytes with whole records`;
+      throw corrupt("records of a directory's log", said);
+    }
+    records.push(packed.subarray(at + PACKED_BYTES, end));
+    at = end;
+  }
+  return records;
+}
+
+/** Finds the records in messages as they come. */
 export class RecordParts {
   #parts: Uint8Array[] = [];
 
-  /** Takes a part. Returns the record if it was the last part. */
-  take(data: Uint8Array): Uint8Array | undefined {
+  /** Takes the data of a message. Returns the records that are whole with it. Throws `STORE_CORRUPT`. */
+  take(data: Uint8Array): readonly Uint8Array[] {
+    if (data[0] === SEVERAL) return unpackRecords(data);
     this.#parts.push(data.subarray(1));
-    if (data[0] !== 1) return undefined;
+    if (data[0] !== 1) return [];
     const [only] = this.#parts;
     const whole = this.#parts.length === 1 && only ? only : Buffer.concat(this.#parts);
     this.#parts = [];
-    return whole;
+    return [whole];
   }
 
   /** Drops the parts of a record that has no last one. */

@@ -2,10 +2,14 @@ import { asMeridianError, MeridianError } from "@meridian/protocol";
 import type { Done } from "@meridian/ports";
 import type { SqliteDirectoryLog, StreamPlace } from "@meridian/store";
 
-import { Lineage } from "./lineage.ts";
+import { Lineage, placeWithin, readPlace } from "./lineage.ts";
 import type { LogStream, StoredMessage } from "./log-stream.ts";
 import { decodeRecord, RecordParts } from "./records.ts";
 import { applyRecord } from "./stream-log.ts";
+
+const NONE = new Uint8Array(0);
+
+const IGNORED: Done = () => {};
 
 /** Applies what a stream has to the state that is made from it. */
 export class Replay {
@@ -14,13 +18,21 @@ export class Replay {
   readonly #parts = new RecordParts();
   readonly #lineage: Lineage;
   #readThrough: number;
+  /** How many records of the next message the state has already. */
+  #has = 0;
   #highestTime = 0;
 
   constructor(stream: LogStream, state: SqliteDirectoryLog) {
     this.#stream = stream;
     this.#state = state;
-    this.#lineage = new Lineage(state.place?.id);
-    this.#readThrough = state.place?.sequence ?? 0;
+    const { place } = state;
+    this.#lineage = new Lineage(place?.id);
+    this.#readThrough = place?.sequence ?? 0;
+    if (place === undefined) return;
+    const { records } = readPlace(place.id);
+    if (records === undefined) return;
+    this.#has = records;
+    this.#readThrough -= 1;
   }
 
   /** The highest stamp time in the frames that were read. */
@@ -71,12 +83,19 @@ export class Replay {
       this.#parts.drop();
       return this.#state.moveTo(place, done);
     }
-    const whole = this.#parts.take(data);
-    if (whole === undefined) return done();
-    const record = decodeRecord(whole);
-    if (record.kind === "frame") {
-      this.#highestTime = Math.max(this.#highestTime, record.highestTime);
+    const wholes = this.#parts.take(data);
+    const from = this.#has;
+    this.#has = 0;
+    if (from >= wholes.length) return done();
+    for (let index = from; index < wholes.length; index += 1) {
+      const record = decodeRecord(wholes[index] ?? NONE);
+      if (record.kind === "frame") {
+        this.#highestTime = Math.max(this.#highestTime, record.highestTime);
+      }
+      const isLast = index === wholes.length - 1;
+      // What fails before the last record fails with it, too.
+      const within = placeWithin(place, index + 1, wholes.length);
+      applyRecord(this.#state, record, within, isLast ? done : IGNORED);
     }
-    applyRecord(this.#state, record, place, done);
   }
 }

@@ -12,6 +12,7 @@ import { MeridianError } from "@meridian/protocol";
 import type { StreamPlace } from "@meridian/store";
 import * as v from "valibot";
 
+import { readPlace } from "./lineage.ts";
 import type { LogStream, StoredMessage } from "./log-stream.ts";
 
 /** What is kept of a database. */
@@ -161,7 +162,7 @@ export async function isOfStream(
   expectedLogId: number,
 ): Promise<boolean> {
   if (logId !== expectedLogId) return false;
-  return (await stream.get(place.sequence))?.id === place.id;
+  return (await stream.get(place.sequence))?.id === readPlace(place.id).message;
 }
 
 /** What a message takes beside its data, at most. */

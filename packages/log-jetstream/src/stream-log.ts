@@ -27,13 +27,11 @@ import type { SqliteDirectoryLog, StreamPlace } from "@meridian/store";
 
 import { delay } from "./delay.ts";
 import type { LogStream } from "./log-stream.ts";
-import { encodeEpoch, encodeRecord, partsOf, type EpochRecord } from "./records.ts";
+import { RecordPacker } from "./record-packer.ts";
+import { encodeEpoch, encodeRecord, type EpochRecord } from "./records.ts";
 import { SnapshotKeeper, type SnapshotNews } from "./snapshot-keeper.ts";
 import type { SnapshotStream } from "./snapshot-stream.ts";
 import { StreamWriter, type Stored } from "./stream-writer.ts";
-
-/** The most bytes of a record in one message. Well below what a server takes by default, 1 MiB. */
-export const PART_BYTES_MAX: number = 128 * 1024;
 
 /** How long `close` waits for the stream to take what was appended. */
 const CLOSE_MS = 5_000;
@@ -98,14 +96,16 @@ export class StreamLog implements DirectoryLog {
   readonly #stream: LogStream;
   readonly #clock: Clock;
   readonly #writer: StreamWriter;
+  readonly #packer: RecordPacker;
   readonly #keeper: SnapshotKeeper;
   readonly #onCutOff: StreamLogParts["onCutOff"];
   #appendedThrough: number;
-  #messages = 0;
+  /** How many records were appended. */
+  #records = 0;
   /** When another directory has last asked whether there is a writer. */
   #askedAtMs = -Infinity;
   #abandonRestating: (failure: MeridianError) => void = () => {};
-  /** What may be purged once message `after` of this writer is applied: an older entry in one before it would come back. */
+  /** What may be purged once record `after` of this log is applied: an older entry in one before it would come back. */
   #permitted:
     | { readonly horizon: number; readonly through: number; readonly after: number }
     | undefined;
@@ -131,6 +131,7 @@ export class StreamLog implements DirectoryLog {
     const keeping = { stream, snapshots, log: state, path, restate, snapshotBytes };
     const { isMoved } = record;
     this.#keeper = new SnapshotKeeper({ ...keeping, isMoved, clock, logger });
+    this.#packer = new RecordPacker(this.#writer, (bytes) => this.#keeper.grow(bytes));
     // Until a snapshot is kept, only this data folder has what the log had before it moved.
     if (isMoved) this.#keeper.grow(0);
   }
@@ -208,8 +209,8 @@ export class StreamLog implements DirectoryLog {
   }
 
   purge(horizon: number, through: number): void {
-    this.#permitted = { horizon, through, after: this.#messages };
-    if (this.#writer.waiting === 0) this.#purgeAfter(this.#messages);
+    this.#permitted = { horizon, through, after: this.#records };
+    if (this.#packer.waiting === 0) this.#purgeAfter(this.#records);
   }
 
   summariesAfter(key: string | null, limit: number, horizon?: number): readonly Summary[] {
@@ -246,7 +247,7 @@ export class StreamLog implements DirectoryLog {
   }
 
   async #drain(): Promise<void> {
-    for (let restMs = CLOSE_MS; this.#writer.waiting > 0 && restMs > 0; restMs -= CLOSE_STEP_MS) {
+    for (let restMs = CLOSE_MS; this.#packer.waiting > 0 && restMs > 0; restMs -= CLOSE_STEP_MS) {
       await delay(this.#clock, CLOSE_STEP_MS);
     }
   }
@@ -260,18 +261,13 @@ export class StreamLog implements DirectoryLog {
   }
 
   #write(record: LogRecord, done: Done): void {
-    const parts = partsOf(encodeRecord(record), PART_BYTES_MAX);
-    for (const [index, data] of parts.entries()) {
-      this.#messages += 1;
-      const message = this.#messages;
-      this.#writer.append(data, (failure, place) => {
-        if (failure === undefined) this.#keeper.grow(data.byteLength);
-        if (index < parts.length - 1) return;
-        if (failure !== undefined) return done(failure);
-        this.#apply(record, place, done);
-        this.#purgeAfter(message);
-      });
-    }
+    this.#records += 1;
+    const index = this.#records;
+    this.#packer.append(encodeRecord(record), (failure, place) => {
+      if (failure !== undefined) return done(failure);
+      this.#apply(record, place, done);
+      this.#purgeAfter(index);
+    });
   }
 
   /** Appends the begin of this log's epoch again. */
@@ -279,7 +275,6 @@ export class StreamLog implements DirectoryLog {
     return new Promise((resolve, reject) => {
       const done: Done = (failure) => (failure === undefined ? resolve() : reject(failure));
       this.#abandonRestating = reject;
-      this.#messages += 1;
       const stored: Stored = (failure, place) => {
         if (failure !== undefined) return done(failure);
         this.state.moveTo(place, done);
@@ -309,8 +304,8 @@ export class StreamLog implements DirectoryLog {
     this.#onCutOff?.(new MeridianError("GOING_AWAY", said));
   }
 
-  #purgeAfter(message: number): void {
-    if (this.#permitted === undefined || message < this.#permitted.after) return;
+  #purgeAfter(record: number): void {
+    if (this.#permitted === undefined || record < this.#permitted.after) return;
     const { horizon, through } = this.#permitted;
     this.#permitted = undefined;
     this.state.purge(horizon, through);

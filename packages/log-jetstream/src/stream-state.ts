@@ -13,6 +13,7 @@ import { MeridianError } from "@meridian/protocol";
 import { openDirectoryLog, type SqliteDirectoryLog, type StoreOptions } from "@meridian/store";
 
 import { delay } from "./delay.ts";
+import { readPlace } from "./lineage.ts";
 import type { LogStream } from "./log-stream.ts";
 import type { EpochRecord } from "./records.ts";
 import { isOfStream, type KeptSnapshot, type SnapshotStream } from "./snapshot-stream.ts";
@@ -108,7 +109,8 @@ async function relationOf(
     if (last >= place.sequence) break;
     await delay(store.clock, STEP_MS);
   }
-  return (await stream.get(place.sequence))?.id === place.id ? "of the stream" : "of another";
+  const { message } = readPlace(place.id);
+  return (await stream.get(place.sequence))?.id === message ? "of the stream" : "of another";
 }
 
 /** The newest snapshot, if it belongs to the stream. */

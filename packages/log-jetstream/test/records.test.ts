@@ -8,6 +8,7 @@ import {
   decodeRecord,
   encodeEpoch,
   encodeRecord,
+  packRecords,
   partsOf,
   RecordParts,
 } from "../src/records.ts";
@@ -55,18 +56,37 @@ describe("a record in the stream", () => {
         const parts = partsOf(bytes, size);
         expect(parts.every(({ byteLength }) => byteLength <= size + 1)).toBe(true);
         const wholes = parts.map((part) => joined.take(part));
-        expect(wholes.slice(0, -1).every((whole) => whole === undefined)).toBe(true);
-        expect(Buffer.from(wholes.at(-1) ?? [])).toEqual(Buffer.from(bytes));
+        expect(wholes.slice(0, -1).flat()).toEqual([]);
+        expect(wholes.at(-1)?.map((whole) => Buffer.from(whole))).toEqual([Buffer.from(bytes)]);
       }),
+    );
+  });
+
+  it("comes back from a message of several, in their order", () => {
+    fc.assert(
+      fc.property(fc.array(fc.uint8Array()), (records) => {
+        const found = new RecordParts().take(packRecords(records));
+        const plain = (all: readonly Uint8Array[]) => all.map((each) => Buffer.from(each));
+        expect(plain(found)).toEqual(plain(records));
+      }),
+    );
+  });
+
+  it.each([
+    ["half a length", [2, 0, 0]],
+    ["less than its length", [2, 0, 0, 0, 2, 7]],
+  ])("is refused in a message of several that has %s", (_, data) => {
+    expect(() => new RecordParts().take(new Uint8Array(data))).toThrow(
+      "Expected records of a directory's log",
     );
   });
 
   it("is not made of parts that a dead writer has left", () => {
     const [first = new Uint8Array(0)] = partsOf(new Uint8Array(9), 4);
     const joined = new RecordParts();
-    expect(joined.take(first)).toBeUndefined();
+    expect(joined.take(first)).toEqual([]);
     joined.drop();
-    expect(joined.take(new Uint8Array([1, 7]))).toEqual(new Uint8Array([7]));
+    expect(joined.take(new Uint8Array([1, 7]))).toEqual([new Uint8Array([7])]);
   });
 
   it.each([
@@ -86,7 +106,7 @@ describe("the begin of an epoch", () => {
   });
 
   it("of a newer version is refused", () => {
-    const text = JSON.stringify({ format: 2, cluster: "c", logId: 9, epochs: [[1, 0]] });
+    const text = JSON.stringify({ format: 3, cluster: "c", logId: 9, epochs: [[1, 0]] });
     expect(() => decodeEpoch(new TextEncoder().encode(text))).toThrow("a newer version");
     expect(() => decodeEpoch(new Uint8Array(1))).toThrow("Expected the begin of an epoch");
   });
