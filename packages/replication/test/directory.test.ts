@@ -98,6 +98,21 @@ it("the same node on a new link takes the place of its old one", () => {
   expect(rig.directory.members).toHaveLength(1);
 });
 
+it("one node is read as it is among all, and only while it has its link here", () => {
+  const rig = new DirectoryRig();
+  const sender = rig.join("a", 1);
+  const link = rig.join("b", 2);
+  rig.submit(sender, 1, 1, [rig.entry("k")]);
+  rig.beat(link, 1);
+  expect(rig.directory.linked("b")).toMatchObject({ id: "b", appliedThrough: 1, peer: null });
+  for (const member of rig.directory.members) {
+    expect(rig.directory.linked(member.id)).toEqual(member);
+  }
+  rig.join("a", 1, { status: "syncing" });
+  expect(rig.directory.linked("a")?.status).toBe("syncing");
+  expect(rig.directory.linked("c")).toBeUndefined();
+});
+
 it("a copy of a database is refused under another id, and when its outbox has gone on elsewhere", () => {
   const rig = new DirectoryRig();
   const original = rig.join("a", 1);
