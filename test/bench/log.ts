@@ -5,9 +5,10 @@
  * The clients send one set at a time each (a closed loop), so what a cluster carries is their number divided by how long an answer takes. Everything
  * shares this machine: the servers of NATS, too.
  *
- * Usage: node … test/bench/log.ts [--servers 0,1,3] [--seconds 5] [--clients 32,256] [--snapshot-bytes 67108864]
+ * Usage: node … test/bench/log.ts [--servers 0,1,3] [--seconds 5] [--clients 32,256] [--standbys 0] [--snapshot-bytes 67108864]
  *
- * `--servers`: of how many nats-servers the streams are; 0 for SQLite. `--snapshot-bytes`: as `--log-snapshot-bytes` of a directory.
+ * `--servers`: of how many nats-servers the streams are; 0 for SQLite. `--standbys`: how many directories stand by. `--snapshot-bytes`: as
+ * `--log-snapshot-bytes` of a directory.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -34,7 +35,7 @@ import { HttpConnection } from "./http-connection.ts";
 const VALUE_BYTES = 100;
 
 /** How many frames of the log alone are not durable yet, and how many sets at most. */
-const FRAMES = 64;
+const FRAMES = 1_000;
 const SETS_MAX = 20_000;
 
 const KEYS = 10_000;
@@ -155,6 +156,13 @@ async function withRegions(
     const often = `--log-snapshot-bytes=${values["snapshot-bytes"]}`;
     const log = servers === undefined ? [] : [`--log=${servers.url}`, often];
     const directory = await start("directory", "directory", log);
+    for (let each = 0; servers !== undefined && each < Number(values.standbys); each += 1) {
+      const name = `standby-${each}`;
+      const args = [...placeArguments("127.0.0.1", 0, join(folder, name)), ...log];
+      const standby = await Program.spawn({ name, program: "directory", args });
+      programs.push(standby);
+      await until(`${name} stands by`, () => standby.status === "standby");
+    }
     const regions = await Promise.all(
       FIVE_PLACES.slice(0, 2).map((place) =>
         start("region", place.id, regionArguments(place, [directory.url])),
@@ -204,6 +212,7 @@ const { values } = parseArgs({
     servers: { type: "string", default: "0,1,3" },
     seconds: { type: "string", default: "5" },
     clients: { type: "string", default: "32,256" },
+    standbys: { type: "string", default: "0" },
     "snapshot-bytes": { type: "string", default: "67108864" },
   },
 });

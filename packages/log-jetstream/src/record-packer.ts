@@ -1,6 +1,7 @@
 /**
  * Makes messages of records. While few messages are on their way, each record is one, so none waits. When more are, the stream is what
- * takes the time, and a message costs it as much as about a hundred sets: then the records that come meanwhile become one message together.
+ * takes the time, and each message costs it and the client the same, however small it is: then the records that come meanwhile become one message
+ * together.
  */
 import type { MeridianError } from "@meridian/protocol";
 import { Fifo } from "@meridian/runtime";
