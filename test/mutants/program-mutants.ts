@@ -138,8 +138,8 @@ export const PROGRAM_MUTANTS: readonly Mutant[] = [
   {
     bug: "what was sent before a failure was heard of is committed",
     file: "packages/store/src/commits.ts",
-    find: "if (generation === this.#generation) this.#waiting.push(write);",
-    put: "if (generation >= 0) this.#waiting.push(write);",
+    find: "if (generation === this.#generation) this.#waiting.push({ write, serial: 0 });",
+    put: "if (generation >= 0) this.#waiting.push({ write, serial: 0 });",
     suite: { test: "packages/store/test/writer.test.ts" },
   },
   {
@@ -176,6 +176,27 @@ export const PROGRAM_MUTANTS: readonly Mutant[] = [
     find: "    keepPauses(socket);\n",
     put: "",
     suite: { test: "packages/http/test/bodies-ahead.test.ts" },
+  },
+  {
+    bug: "plain answers wait past the end of their turn",
+    file: "packages/http/src/plain-connections.ts",
+    find: "    if (this.#waiting.length === 0) return;\n",
+    put: "    if (this.#waiting.length < 3) return;\n",
+    suite: { test: "packages/http/test/plain-reads.test.ts" },
+  },
+  {
+    bug: "a cube of space that has a near node is passed over",
+    file: "packages/geo/src/cell.ts",
+    find: "if (square <= found.bound) cell",
+    put: "if (2 * square <= found.bound) cell",
+    suite: { test: "packages/geo/test/nearest-index.test.ts" },
+  },
+  {
+    bug: "what a node says of itself is read once",
+    file: "apps/directory/src/node-registry.ts",
+    find: "nowMs >= node.staleAtMs && node.member.peer === null",
+    put: "nowMs >= node.staleAtMs && node.member.peer !== null",
+    suite: { test: "apps/directory/test/node-registry.test.ts" },
   },
   {
     bug: "bodies that were sent ahead count nowhere",
