@@ -119,7 +119,7 @@ export {
   unixMsOf,
   type Stamp,
 } from "./stamp.ts";
-export { TakenBack, TAKEN_BACK_MAX, takenBackBy } from "./taken-back.ts";
+export { TakenBack, TAKEN_BACK_MAX } from "./taken-back.ts";
 export { decodeUtf8, isBase64 } from "./text.ts";
 export { HORIZON_MS_MIN, parseHorizonMs } from "./horizon.ts";
 export {

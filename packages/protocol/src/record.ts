@@ -49,6 +49,8 @@ export type ReplicaRecord =
       readonly frame: OutboxFrame;
       readonly entries: readonly Entry[];
       readonly replaced: readonly Stamp[];
+      /** Those of `replaced` that the store is to remember as taken back. */
+      readonly takenBack: readonly Stamp[];
     }
   /** Progress without entries: the node's cursor, its outbox, its horizon. */
   | {

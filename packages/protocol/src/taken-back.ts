@@ -2,22 +2,10 @@
  * Stamps that a node has taken back: a directory refused their entries, which got new stamps and may have been overwritten or deleted
  * under these. Another directory may have forwarded the same entries with the old stamps; when they come back from there, they must not win.
  */
-import type { ReplicaRecord } from "./record.ts";
-import { compareStamps, type Stamp } from "./stamp.ts";
+import type { Stamp } from "./stamp.ts";
 
 /** How many stamps a store remembers at least, if there were so many; the oldest are forgotten first. */
 export const TAKEN_BACK_MAX = 32_768;
-
-/** The stamps that a restamp takes back: those of its entries that have another stamp than before. */
-export function takenBackBy({
-  entries,
-  replaced,
-}: Pick<Extract<ReplicaRecord, { kind: "restamp" }>, "entries" | "replaced">): Stamp[] {
-  return replaced.filter((old, index) => {
-    const stamp = entries[index]?.stamp;
-    return stamp !== undefined && compareStamps(stamp, old) !== 0;
-  });
-}
 
 /** Stamps that were taken back: as many as `TAKEN_BACK_MAX`, the newest to come. */
 export class TakenBack {

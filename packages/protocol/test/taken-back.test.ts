@@ -1,13 +1,6 @@
 import { expect, it } from "vitest";
 
-import { TakenBack, TAKEN_BACK_MAX, takenBackBy, tombstone, type Stamp } from "@meridian/protocol";
-
-it("a restamp takes back the stamps of what has another one now", () => {
-  const stamps = [1, 2, 3].map((time) => ({ time, origin: 7 }));
-  const replaced = stamps.map(({ time }) => ({ time: time === 2 ? 9 : time, origin: 7 }));
-  const entries = stamps.map((stamp) => tombstone("k", stamp));
-  expect(takenBackBy({ entries, replaced })).toEqual([{ time: 9, origin: 7 }]);
-});
+import { TakenBack, TAKEN_BACK_MAX, type Stamp } from "@meridian/protocol";
 
 it("a stamp of the same time and of another origin is another stamp", () => {
   const takenBack = new TakenBack();

@@ -1,5 +1,5 @@
 /** A directory refuses what another one has forwarded: when that comes back with the old stamps, it does not win over what was written since. */
-import { FRAME_KIND, replaces, stampTimeOf, type Entry } from "@meridian/protocol";
+import { encodeBlock, FRAME_KIND, replaces, stampTimeOf, type Entry } from "@meridian/protocol";
 import { copyReplicaDisk } from "@meridian/testkit";
 import { expect, it } from "vitest";
 
@@ -27,6 +27,22 @@ async function restamped(): Promise<{ script: ScriptedDirectory; before: Entry }
 /** The log brings an entry, as another directory had it. */
 async function feed(script: ScriptedDirectory, entry: Entry, after = 0): Promise<void> {
   script.feed({ after, through: after + 1, committedThrough: after + 1, incarnation: 0 }, [entry]);
+  await script.settle();
+}
+
+/** The node and a log that has come to 5 compare what they have, and the log donates an entry. */
+async function donate(script: ScriptedDirectory, entry: Entry): Promise<void> {
+  const nowMs = script.clock.nowMs();
+  script.welcome(5, { resume: "reconcile" });
+  script.say({ type: "reconcile-begin", nowMs, head: 5, horizon: 0 });
+  await script.settle();
+  const compare = script.texts.findLast(({ type }) => type === "compare");
+  if (compare?.type !== "compare") throw new Error("Expected the node to compare");
+  script.say({ type: "compared", nowMs, id: compare.id, differing: [0] });
+  const offer = script.texts.findLast(({ type }) => type === "offer");
+  if (offer?.type !== "offer") throw new Error("Expected the node to offer");
+  script.feed({ kind: FRAME_KIND.donation, position: offer.id }, [entry]);
+  script.say({ type: "wanted", nowMs, id: offer.id, donated: 1, keys: [] });
   await script.settle();
 }
 
@@ -111,19 +127,8 @@ it("the node's place in the log does not pass the refused write before its answe
 it("a donation does not bring the refused write back", async () => {
   const { script, before } = await restamped();
   await write(script, set("k", "", { deleted: true }));
-  const nowMs = script.clock.nowMs();
   script.reconnect();
-  script.welcome(5, { resume: "reconcile" });
-  script.say({ type: "reconcile-begin", nowMs, head: 5, horizon: 0 });
-  await script.settle();
-  const compare = script.texts.findLast(({ type }) => type === "compare");
-  if (compare?.type !== "compare") throw new Error("Expected the node to compare");
-  script.say({ type: "compared", nowMs, id: compare.id, differing: [0] });
-  const offer = script.texts.findLast(({ type }) => type === "offer");
-  if (offer?.type !== "offer") throw new Error("Expected the node to offer");
-  script.feed({ kind: FRAME_KIND.donation, position: offer.id }, [before]);
-  script.say({ type: "wanted", nowMs, id: offer.id, donated: 1, keys: [] });
-  await script.settle();
+  await donate(script, before);
   const held = script.replica.get("k");
   expect([held?.deleted, replaces(before, held)]).toEqual([true, false]);
   expect(script.frames.at(-1)?.entries).toContainEqual(held);
@@ -150,4 +155,23 @@ it("many refused writes that come back are outranked in frames of bounded size",
   expect(frames.length).toBeGreaterThan(1);
   expect(frames.flatMap(({ entries }) => entries.map(({ key }) => key))).toEqual(keys);
   for (const entry of before) expect(replaces(entry, script.replica.get(entry.key))).toBe(false);
+});
+
+it("what the original of a restored copy has sent comes back with the stamps that it was acknowledged with", async () => {
+  const original = new ScriptedDirectory();
+  const written = original.replica.write([set("k", "sent")]);
+  await original.settle();
+  const [entry] = (await written).entries;
+  if (entry === undefined) throw new Error("Expected a write, got none");
+  // As if another process had written it, which draws another origin.
+  const sent = { ...entry, stamp: { ...entry.stamp, origin: 9 } };
+  const disk = { ...copyReplicaDisk(original.disk), isCopy: true };
+  disk.entries.set("k", sent);
+  disk.outbox = disk.outbox.map((frame) => ({ ...frame, block: encodeBlock([sent]) }));
+  const copy = new ScriptedDirectory(1, disk);
+  await copy.settle();
+  expect(replaces(sent, copy.replica.get("k"))).toBe(true);
+  copy.reconnect();
+  await donate(copy, sent);
+  expect(copy.replica.get("k")).toEqual(sent);
 });

@@ -13,7 +13,6 @@ import {
   type ReplicaRecord,
   type TailRun,
   type TakenBack,
-  takenBackBy,
 } from "@meridian/protocol";
 import type { Done, EntryMark, ReplicaStore, SummaryPage } from "@meridian/ports";
 import { randomIdentity, type Random } from "@meridian/runtime";
@@ -356,14 +355,16 @@ export class SqliteReplicaStore implements ReplicaStore {
 
   #appendOwn(
     { frame, entries, released = [] }: Omit<Extract<ReplicaRecord, { kind: "local" }>, "kind">,
-    { replaced }: { readonly replaced?: readonly Stamp[] },
+    {
+      replaced,
+      takenBack = [],
+    }: { readonly replaced?: readonly Stamp[]; readonly takenBack?: readonly Stamp[] },
     done: Done,
   ): void {
     const { position: outboxPosition, count, highestTime } = frame;
     const id = this.#told.journalThrough + 1;
     const block = new Uint8Array(frame.block);
     const bytes = block.byteLength;
-    const takenBack = replaced === undefined ? [] : takenBackBy({ entries, replaced });
     const write = {
       kind: "entries",
       id,

@@ -27,7 +27,12 @@ function records(): ReplicaRecord[] {
     { time: 106, origin: 1 },
     { time: 206, origin: 1 },
   ];
-  made.push({ ...local(6, entries), kind: "restamp", replaced } as ReplicaRecord);
+  made.push({
+    ...local(6, entries),
+    kind: "restamp",
+    replaced,
+    takenBack: replaced,
+  } as ReplicaRecord);
   made.push({ kind: "progress", outboxThrough: 4, cursor: { logId: 1, epoch: 2, sequence: 9 } });
   made.push(local(7, [entry("own1", 300)]), { kind: "progress", outboxThrough: 7 });
   const buried = remote([burial("own1", 300), burial("own2", 105)], 20);

@@ -14,7 +14,6 @@ import {
   type QuarantinedEntry,
   type ReplicaRecord,
   TakenBack,
-  takenBackBy,
   type TailRun,
 } from "@meridian/protocol";
 
@@ -333,7 +332,7 @@ export class MemoryReplicaStore implements ReplicaStore {
       }
     }
     this.#merge(record.entries);
-    this.#disk.takenBack.add(takenBackBy(record));
+    this.#disk.takenBack.add(record.takenBack);
   }
 
   #acknowledge(through: number): void {

@@ -179,7 +179,8 @@ export class ReplicaHistory<S extends ReplicaStore> {
           stamp: this.#stampOf(((next.picks[0] ?? 0) % 90) + index),
         }));
         const replaced = old.map((each) => each.stamp);
-        return { ...local(frame.position, entries), kind: "restamp", replaced };
+        const restamp = { kind: "restamp", replaced, takenBack: replaced.slice(0, 1) } as const;
+        return { ...local(frame.position, entries), ...restamp };
       }
       case "acknowledge": {
         const { outboxThrough, outboxAcknowledged } = model;

@@ -217,11 +217,11 @@ function describeOutbox<S extends ReplicaStore>(harness: StoreHarness<S>): void 
 }
 
 function describeRestamps<S extends ReplicaStore>(harness: StoreHarness<S>): void {
-  const restampOf = (entries: readonly Entry[], replaced: readonly Stamp[]): ReplicaRecord => ({
-    ...local(1, entries),
-    kind: "restamp",
-    replaced,
-  });
+  const restampOf = (
+    entries: readonly Entry[],
+    replaced: readonly Stamp[],
+    takenBack = replaced,
+  ): ReplicaRecord => ({ ...local(1, entries), kind: "restamp", replaced, takenBack });
   const cases = [
     { when: "right away", idleFirst: false },
     { when: "after it was folded", idleFirst: true },
@@ -269,7 +269,8 @@ function describeRestamps<S extends ReplicaStore>(harness: StoreHarness<S>): voi
     withStore(harness, async (store, reopen) => {
       await append(store, local(1, [entry("a", 90), entry("b", 10)]));
       expect(store.takenBack.isEmpty).toBe(true);
-      await append(store, restampOf([entry("a", 20), entry("b", 10)], [stamp(90), stamp(10)]));
+      const entries = [entry("a", 20), entry("b", 10)];
+      await append(store, restampOf(entries, [stamp(90), stamp(10)], [stamp(90)]));
       for (const opened of [store, await reopen()]) {
         const found = [90, 20, 10].filter((time) => opened.takenBack.has(stamp(time)));
         expect(found).toEqual([90]);

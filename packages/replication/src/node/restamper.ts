@@ -12,6 +12,7 @@
  */
 import {
   asMeridianError,
+  compareStamps,
   decodeBlock,
   encodeBlock,
   highestTimeOf,
@@ -21,6 +22,7 @@ import {
   unixMsOf,
   type Entry,
   type OutboxFrame,
+  type Stamp,
 } from "@meridian/protocol";
 import { randomIdentity } from "@meridian/runtime";
 
@@ -253,7 +255,8 @@ export class Restamper {
       block: encodeBlock(entries),
     };
     const replaced = old.map(({ stamp }) => stamp);
-    append({ kind: "restamp", frame: restamped, entries, replaced }, (failure) => {
+    const takenBack = replaced.filter((stamp, at) => this.#isTakenBack(stamp, entries[at]));
+    append({ kind: "restamp", frame: restamped, entries, replaced, takenBack }, (failure) => {
       if (failure !== undefined) return this.#fail(failure);
       const isCurrent = ({ key, stamp }: Entry): boolean =>
         store.peek(key)?.stamp.time === stamp.time;
@@ -322,8 +325,14 @@ export class Restamper {
     return { ...entry, stamp, expiresAtMs };
   }
 
+  /** Whether nobody counts the old stamp any more. What a copy of a database had not sent, the original may have sent with it. */
+  #isTakenBack(stamp: Stamp, renewed: Entry | undefined): boolean {
+    if (renewed === undefined || compareStamps(renewed.stamp, stamp) === 0) return false;
+    return this.#outdated === undefined || this.#context.stamps.hasIssued(stamp);
+  }
+
   /** Whether an entry was written before the database was opened. */
-  #isOutdated({ stamp }: Entry): boolean {
+  #isOutdated({ stamp }: Pick<Entry, "stamp">): boolean {
     return !this.#context.stamps.hasIssued(stamp);
   }
 
