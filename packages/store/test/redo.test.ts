@@ -71,8 +71,14 @@ function keysOf(store: SqliteReplicaStore): string[] {
   return store.summariesAfter(null, 1_000).map(({ key }) => key);
 }
 
+/** All of them, however many calls that takes: one reads no more than a turn may. */
 function positionsOf(store: SqliteReplicaStore): number[] {
-  return store.outboxAfter(0, 1e9).map(({ position }) => position);
+  const positions: number[] = [];
+  for (let read = store.outboxAfter(0, 1e9); read.length > 0;) {
+    positions.push(...read.map(({ position }) => position));
+    read = store.outboxAfter(positions.at(-1) ?? Infinity, 1e9);
+  }
+  return positions;
 }
 
 function upTo(count: number): number[] {
