@@ -332,7 +332,7 @@ export class Restamper {
   }
 
   /** Whether an entry was written before the database was opened. */
-  #isOutdated({ stamp }: Pick<Entry, "stamp">): boolean {
+  #isOutdated({ stamp }: Entry): boolean {
     return !this.#context.stamps.hasIssued(stamp);
   }
 
