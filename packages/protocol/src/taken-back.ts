@@ -4,10 +4,10 @@
  */
 import type { Stamp } from "./stamp.ts";
 
-/** How many stamps a store remembers at least, if there were so many; the oldest are forgotten first. */
+/** How many stamps a store remembers at most; the oldest are forgotten first. */
 export const TAKEN_BACK_MAX = 32_768;
 
-/** Stamps that were taken back: as many as `TAKEN_BACK_MAX`, the newest to come. */
+/** Stamps that were taken back: at most `TAKEN_BACK_MAX`, of which the oldest are forgotten first. */
 export class TakenBack {
   readonly #stamps = new Set<string>();
 

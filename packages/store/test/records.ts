@@ -6,6 +6,7 @@ import {
   type LogFrame,
   type ReplicaRecord,
 } from "@meridian/protocol";
+import type { ReplicaWrite } from "../src/writer-messages.ts";
 
 /** An entry with a value of `valueBytes` bytes. */
 export function entry(key: string, time: number, valueBytes = 8): Entry {
@@ -41,6 +42,28 @@ export function frame(after: number, entries: readonly Entry[], position: number
     incarnation: 7,
     position,
     block: encodeBlock(entries),
+  };
+}
+
+/** A write of a node at a position of its outbox, as the writer thread gets it. */
+export function localWrite(
+  position: number,
+  entries: readonly Entry[],
+): Extract<ReplicaWrite, { kind: "entries" }> {
+  return {
+    kind: "entries",
+    id: position,
+    count: entries.length,
+    highestTime: highestTimeOf(entries),
+    block: encodeBlock(entries),
+    claim: "set",
+    outboxPosition: position,
+    replaced: null,
+    takenBack: null,
+    cursor: null,
+    run: null,
+    quarantined: null,
+    released: [],
   };
 }
 

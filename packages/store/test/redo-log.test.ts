@@ -6,7 +6,7 @@ import { RedoLog } from "../src/redo/redo-log.ts";
 import { encodeRecords, readRecords } from "../src/redo/redo-record.ts";
 import { outstandingRecords } from "../src/redo/redo-recovery.ts";
 import type { DirectoryWrite, JournalWrite, ReplicaWrite } from "../src/writer-messages.ts";
-import { entry, local } from "./records.ts";
+import { entry, localWrite } from "./records.ts";
 import { MemoryDisk } from "./redo-disk.ts";
 
 const NONCE = 77;
@@ -17,24 +17,7 @@ const clock: Clock = { ...systemClock, after: () => () => {} };
 type EntriesWrite = Extract<ReplicaWrite, { kind: "entries" }>;
 
 function write(position: number, valueBytes = 10): EntriesWrite {
-  const record = local(position, [entry(`key-${position}`, position, valueBytes)]);
-  if (record.kind !== "local") throw new Error("Expected a local record");
-  const { count, highestTime, block } = record.frame;
-  return {
-    kind: "entries",
-    id: position,
-    count,
-    highestTime,
-    block,
-    claim: "set",
-    outboxPosition: position,
-    replaced: null,
-    takenBack: null,
-    cursor: null,
-    run: null,
-    quarantined: null,
-    released: [],
-  };
+  return localWrite(position, [entry(`key-${position}`, position, valueBytes)]);
 }
 
 /** A redo log over a disk in memory. */

@@ -6,31 +6,14 @@ import { afterAll, expect, it } from "vitest";
 import type { ReplicaWrite, WriterReply, WriterRequest } from "../src/writer-messages.ts";
 import { replicaJournal } from "../src/replica-journal.ts";
 import { Writer } from "../src/writer.ts";
-import { entry, local } from "./records.ts";
+import { entry, localWrite } from "./records.ts";
 import { StoreFolder } from "./store-folder.ts";
 
 const folder = new StoreFolder();
 afterAll(() => folder.remove());
 
 function write(position: number, key: string): ReplicaWrite {
-  const record = local(position, [entry(key, position)]);
-  if (record.kind !== "local") throw new Error("Expected a local record");
-  const { count, highestTime, block } = record.frame;
-  return {
-    kind: "entries",
-    id: position,
-    count,
-    highestTime,
-    block,
-    claim: "set",
-    outboxPosition: position,
-    replaced: null,
-    takenBack: null,
-    cursor: null,
-    run: null,
-    quarantined: null,
-    released: [],
-  };
+  return localWrite(position, [entry(key, position)]);
 }
 
 /** A writer in this thread. The test decides when it handles each message. */
