@@ -258,3 +258,43 @@ it("are bytes of their own: what is stored stays when the client goes on", async
   await converse(plain, [first, second, second]);
   expect(await heldAt(plain, "own1")).toEqual(["a".repeat(500), "application/octet-stream", null]);
 });
+
+it("are refused alike by a node that takes none, and the connections go on", async () => {
+  const sides = await Promise.all(
+    [true, false].map(async (plainReads): Promise<Side> => {
+      const region = await testNode({ joining: true, standalone: false });
+      return { region, port: await region.serve(false, plainReads) };
+    }),
+  );
+  const long = "k".repeat(3_000);
+  const requests = [put("/cache/a", "value"), put(`/cache/${long}`, "value"), put("/cache/b", "v")];
+  const [read, byNode] = await Promise.all(sides.map((side) => converse(side, requests)));
+  expect(read?.match(/HTTP\/1.1 \d+/g)?.slice(0, 3)).toEqual([
+    "HTTP/1.1 503",
+    "HTTP/1.1 400",
+    "HTTP/1.1 503",
+  ]);
+  expect(timeless(read ?? "")).toEqual(timeless(byNode ?? ""));
+  for (const { region } of sides) await region.close();
+});
+
+it("that wait for a disk which hangs are answered alike once patience is over, and once only", async () => {
+  const answers = await Promise.all(
+    [true, false].map(async (plainReads) => {
+      const region = await testNode();
+      const side = { region, port: await region.serve(false, plainReads) };
+      const stall = region.stall();
+      const read = converse(side, [put("/cache/late", "value")]);
+      for (let turn = 0; turn < 100_000 && region.requests === 0; turn += 1) {
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      region.clock.advance(10_001);
+      stall.end();
+      const answer = await region.settle(read);
+      await region.close();
+      return answer;
+    }),
+  );
+  expect(answers[0]).toContain('"mayHaveBeenApplied":true');
+  expect(timeless(answers[0] ?? "")).toEqual(timeless(answers[1] ?? ""));
+});

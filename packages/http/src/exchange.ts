@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 
 import type { MeridianError } from "@meridian/protocol";
 import { checkKeys, type Principal } from "@meridian/protocol/http-api";
@@ -100,6 +100,11 @@ export class PlainCarrier implements Carrier {
 
   header(name: string): string | undefined {
     return this.#write.head.headers.get(name);
+  }
+
+  /** All headers, for the log. */
+  get headers(): IncomingHttpHeaders {
+    return Object.fromEntries(this.#write.head.headers);
   }
 
   checkKey(key: string): void {

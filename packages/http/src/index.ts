@@ -67,6 +67,7 @@ export { HeadText } from "./head-text.ts";
 export {
   plainHeadOf,
   splitPlain,
+  type OnPlainAnswer,
   type PlainAnswer,
   type PlainHead,
   type PlainRead,
@@ -87,6 +88,7 @@ export { RequestLimit } from "./request-limit.ts";
 export {
   failureOf,
   routedApp,
+  problemOf,
   runRoute,
   type ApiRoutes,
   type Route,

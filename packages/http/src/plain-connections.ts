@@ -60,6 +60,12 @@ interface WaitingAnswer {
   readonly body: PlainAnswer["body"];
 }
 
+/** The answer to a write, which is over. */
+interface WrittenAnswer {
+  readonly connection: PlainConnection;
+  readonly answer: Answer | PlainAnswer;
+}
+
 /** What is kept of one connection. */
 interface PlainConnection {
   readonly socket: Socket;
@@ -86,6 +92,7 @@ export class PlainConnections {
   #hasWritten = false;
   /** In the order in which they were made. */
   #waiting: WaitingAnswer[] = [];
+  #written: WrittenAnswer[] = [];
 
   constructor(options: PlainConnectionsOptions) {
     this.#options = options;
@@ -186,29 +193,40 @@ export class PlainConnections {
   #begin(connection: PlainConnection, head: PlainHead, { path, body }: SplitPlain): boolean {
     const { socket } = connection;
     const { clock, read, write } = this.#options;
-    const asked = { path, head, from: socket.remoteAddress };
+    const from = socket.remoteAddress;
     if (body === undefined) {
-      const answer = read(asked);
+      const answer = read({ path, head, from });
       if (answer === undefined) return false;
       this.#answer(socket, answer, clock.nowMs());
       this.#use(connection);
       return true;
     }
-    // A slice would keep all of what the socket has read.
-    const asPut = { ...asked, body: new Uint8Array(body), socket };
+    // A slice would keep all of what the socket has read. Spread into this object, the members of another would make a dictionary of it.
+    const asPut = { path, head, from, body: new Uint8Array(body), socket };
     connection.endWrite = write?.(asPut, (answer) => this.#onWritten(connection, answer));
     return connection.endWrite !== undefined;
   }
 
-  #onWritten(connection: PlainConnection, answer: Answer): void {
+  /** Writes that are stored together are answered one right after the other, and not from within the store. */
+  #onWritten(connection: PlainConnection, answer: Answer | PlainAnswer): void {
+    if (this.#written.push({ connection, answer }) > 1) return;
+    queueMicrotask(() => {
+      const written = this.#written;
+      this.#written = [];
+      // What was asked before them is answered before them.
+      this.flush();
+      const ending = this.#endingAt(this.#options.clock.nowMs());
+      for (const each of written) this.#answerWrite(each, ending);
+    });
+  }
+
+  #answerWrite({ connection, answer }: WrittenAnswer, ending: string): void {
     const { socket } = connection;
     connection.endWrite = undefined;
     // Node:http, too, answers nobody who has ended the connection.
     if (!socket.writable || !this.#connections.has(socket)) return;
-    // What was asked before it is answered before it.
-    this.flush();
-    const { head, body } = plainAnswerOf(answer);
-    writeAnswer(socket, head + this.#endingAt(this.#options.clock.nowMs()), body);
+    const { head, body } = "head" in answer ? answer : plainAnswerOf(answer);
+    writeAnswer(socket, head + ending, body);
     this.#use(connection);
     if (socket.isPaused()) this.#handOn(connection);
     else if (this.#isClosing) socket.end();

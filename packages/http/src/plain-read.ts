@@ -48,14 +48,14 @@ export interface PlainWrite extends PlainRead {
   readonly socket: Pick<Socket, "destroy">;
 }
 
+/** Called with the answer to a plain write, in whichever form it was made. */
+export type OnPlainAnswer = (answer: Answer | PlainAnswer) => void;
+
 /**
  * Begins a plain write, and calls `onAnswer` with its answer, in a later turn or microtask. Returns what is to be called if the client goes before that;
- * undefined if it has done nothing, and never calls `done` then.
+ * undefined if it has done nothing, and never calls `onAnswer` then.
  */
-export type PlainWriter = (
-  write: PlainWrite,
-  onAnswer: (answer: Answer) => void,
-) => (() => void) | undefined;
+export type PlainWriter = (write: PlainWrite, onAnswer: OnPlainAnswer) => (() => void) | undefined;
 
 /** Heads of more bytes are not looked at. A token takes up to four kibibytes. */
 const BYTES_MAX = 8 * 1024;

@@ -6,7 +6,7 @@ import { hasTelemetry, type Clock, type Logger } from "@meridian/runtime";
 import type { Answer } from "./answer.ts";
 import { carrierOfIncoming, Exchange, type AnswerStyle } from "./exchange.ts";
 import type { RequestListener } from "./http-server.ts";
-import type { PlainReader, PlainWrite, PlainWriter } from "./plain-read.ts";
+import type { OnPlainAnswer, PlainReader, PlainWrite, PlainWriter } from "./plain-read.ts";
 import { reply } from "./reply.ts";
 import type { RequestLimit } from "./request-limit.ts";
 import type { RequestTimes } from "./request-times.ts";
@@ -118,8 +118,8 @@ export function readListener(
 export interface ShortWrites {
   /** Whether a write is one of these. */
   readonly takes: (write: PlainWrite) => boolean;
-  /** Makes the answer, also to a write that fails. */
-  readonly answer: (write: PlainWrite) => Promise<Answer>;
+  /** Begins a write, and calls back with its answer in a later turn or microtask, also if it fails. */
+  readonly begin: (write: PlainWrite, onAnswer: OnPlainAnswer) => void;
 }
 
 /** Counts, notes and tells of plain writes what `requestListener` counts, notes and tells of all others. */
@@ -139,8 +139,8 @@ export function writeListener(
     if (hasTelemetry() || !writes.takes(write)) return undefined;
     const startedMs = clock.elapsedMs();
     const end = limit.begin(write);
-    void writes.answer(write).then((answered) => {
-      const { status } = answered;
+    writes.begin(write, (answered) => {
+      const status = "head" in answered ? 200 : answered.status;
       const tookMs = shortTimes.observe(status, startedMs);
       if (tookMs > slow.thresholdMs) {
         slow.tell(askedOf(write), { route: shortRoute, status, tookMs });

@@ -8,6 +8,7 @@ import {
   textAnswer,
   type HttpServer,
   type HttpServerOptions,
+  type OnPlainAnswer,
   type PlainWrite,
 } from "@meridian/http";
 import { describe, expect, it, vi } from "vitest";
@@ -25,6 +26,8 @@ const put = (body = "abc", ...lines: readonly string[]): string =>
 interface Begun {
   readonly write: PlainWrite;
   readonly answer: (text?: string, status?: number) => void;
+  /** Answers with what plain connections write as it is. */
+  readonly answerPlain: OnPlainAnswer;
   /** How often its writer was told that its client is gone. */
   ends: number;
 }
@@ -52,6 +55,7 @@ async function start(options: Partial<HttpServerOptions> = {}): Promise<Served> 
         write,
         answer: (text = "plain PUT", status = 200) =>
           onAnswer(textAnswer(status, "text/plain", text)),
+        answerPlain: onAnswer,
         ends: 0,
       };
       begun.push(one);
@@ -115,6 +119,38 @@ describe("a plain write", () => {
         /^201 Created\r\nContent-Type: text\/plain\r\nContent-Length: 3\r\nDate: [^\r]+ GMT\r\nConnection: keep-alive\r\nKeep-Alive: timeout=65\r\n\r\né\d$/,
       );
     }
+    conversation.socket.destroy();
+  });
+
+  it("is answered right behind those that were made with it, once its writer has returned", async () => {
+    const served = await start();
+    const conversations = [1, 2, 3].map(() => new Conversation(connectTo(served.server)));
+    for (const [index, conversation] of conversations.entries()) {
+      conversation.send(put());
+      await begunOf(served, index + 1);
+    }
+    const written = (): number[] =>
+      served.begun.map(({ write }) => (write.socket as Socket).bytesWritten);
+    for (const { answer } of served.begun) answer();
+    // A writer that is called back from within a store must not be kept there by sockets, nor see what they throw.
+    expect(written()).toEqual([0, 0, 0]);
+    await Promise.resolve();
+    expect(written().every((bytes) => bytes > 0)).toBe(true);
+    for (const conversation of conversations) {
+      await conversation.hears("plain PUT");
+      conversation.socket.destroy();
+    }
+  });
+
+  it("may be answered with what is ready to be written", async () => {
+    const served = await start();
+    const conversation = new Conversation(connectTo(served.server));
+    conversation.send(put());
+    const { write, answerPlain } = await begunOf(served, 1);
+    expect(write.head.headers.get("host")).toBe("localhost");
+    answerPlain({ head: "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n", body: "ok" });
+    await conversation.hears("timeout=65\r\n\r\nok");
+    expect(conversation.text).toMatch(/^HTTP\/1.1 200 OK\r\nContent-Length: 2\r\nDate: /);
     conversation.socket.destroy();
   });
 

@@ -1,3 +1,4 @@
+import { base36, identityText } from "./base36.ts";
 import { MeridianError } from "./errors.ts";
 
 const IDENTITY_MAX = 2 ** 48 - 1;
@@ -21,9 +22,8 @@ const TOKEN_VERSION = "p1";
 /** The position as an opaque token, safe in a header. */
 export function formatPosition(position: Position): string {
   const { logId, epoch, sequence, incarnation, outboxPosition } = position;
-  return `${TOKEN_VERSION}.${[logId, epoch, sequence, incarnation, outboxPosition]
-    .map((part) => part.toString(36))
-    .join(".")}`;
+  const place = `${identityText(logId)}.${identityText(epoch)}.${base36(sequence)}`;
+  return `${TOKEN_VERSION}.${place}.${identityText(incarnation)}.${base36(outboxPosition)}`;
 }
 
 /**

@@ -1,3 +1,4 @@
+import { base36, identityText } from "./base36.ts";
 import { MeridianError } from "./errors.ts";
 
 /**
@@ -40,7 +41,7 @@ export function compareStamps(a: Stamp, b: Stamp): number {
 
 /** The stamp as text, safe in a header and in a URL: `<time>-<origin>`, both in base 36. */
 export function formatStamp(stamp: Stamp): string {
-  return `${stamp.time.toString(36)}-${stamp.origin.toString(36)}`;
+  return `${base36(stamp.time)}-${identityText(stamp.origin)}`;
 }
 
 /** Reads what `formatStamp` wrote. Throws `INVALID_ARGUMENT` for anything else. */

@@ -58,6 +58,9 @@ const WRITE_BYTES = 500;
 /** The most bytes of writes that are stored and wait for a higher acknowledgement level. */
 const ACK_BYTES_MAX = 64 * 1024 * 1024;
 
+/** What is asked for a write that nobody but this node need have. */
+const UNREPORTED: WriteNeeds = { reportApplied: false };
+
 const DELETED: Content = { value: NO_BYTES, contentType: "", ttlMs: 0, deleted: true };
 
 /** The parts and bounds that writes need. */
@@ -83,6 +86,9 @@ export interface Revoked {
   readonly expiresAtMs: number;
   readonly acknowledged: WriteResult["acknowledged"];
 }
+
+/** Called once: with the result, or with why there is none. */
+export type PutDone = (failure: unknown, result?: WriteResult) => void;
 
 /** Writes what clients ask for. */
 export class Writes {
@@ -145,6 +151,26 @@ export class Writes {
       return { key, value, contentType, ...life, deleted: false, ...(check && { check }) };
     });
     return this.#writeAll(writes, bytesOf(writes), ack);
+  }
+
+  /**
+   * Sets one value as `set` does, and calls `done` once it is durable on this node, instead of making promises. Throws, or calls `done` with, what `set` throws;
+   * this may be before it returns.
+   */
+  put({ key, value, contentType }: SetRequest, done: PutDone): void {
+    this.#options.gate.checkRoom();
+    checkClientKey(key);
+    checkContentType(contentType);
+    this.checkLength(value.byteLength);
+    const writes = [{ key, value, contentType, ttlMs: this.ttlMsDefault, deleted: false }];
+    const { replica } = this.#options;
+    this.#begin(
+      writes,
+      bytesOf(writes),
+      (committed) => replica.commit(writes, UNREPORTED, committed),
+      (failure, receipt) =>
+        receipt === undefined ? done(failure) : done(undefined, this.#localResultOf(receipt)),
+    );
   }
 
   /** Deletes a key; `deleted` tells whether it was live. Throws as `set` does. */
@@ -371,25 +397,42 @@ export class Writes {
     bytes: number,
     write: (done: WriteDone) => void,
   ): Promise<Receipt> {
-    return new Promise((resolve, reject) => {
-      const { memory, clock, gate } = this.#options;
-      gate.check();
-      this.#checkBacklog(bytes);
-      const beganAtMs = clock.elapsedMs();
-      for (const { key } of keys) memory.announce(key);
-      const bytesThen = this.#queue.enter(bytes);
-      const endPatience = this.#patience.begin(reject);
-      write((failure, receipt) => {
-        endPatience();
-        this.#queue.leave(bytes);
-        for (const { key } of keys) memory.land(key);
-        if (receipt === undefined) return reject(failure);
+    return new Promise((resolve, reject) =>
+      this.#begin(keys, bytes, write, (failure, receipt) =>
+        receipt === undefined ? reject(failure) : resolve(receipt),
+      ),
+    );
+  }
+
+  /** Begins a write of these keys, and calls `done` once. Throws if the write is refused before it begins. */
+  #begin(
+    keys: readonly { readonly key: string }[],
+    bytes: number,
+    write: (done: WriteDone) => void,
+    done: WriteDone,
+  ): void {
+    const { memory, clock, gate } = this.#options;
+    gate.check();
+    this.#checkBacklog(bytes);
+    const beganAtMs = clock.elapsedMs();
+    for (const { key } of keys) memory.announce(key);
+    const bytesThen = this.#queue.enter(bytes);
+    let isOver = false;
+    const endPatience = this.#patience.begin((failure) => {
+      isOver = true;
+      done(failure);
+    });
+    write((failure, receipt) => {
+      endPatience();
+      this.#queue.leave(bytes);
+      for (const { key } of keys) memory.land(key);
+      if (receipt !== undefined) {
         const tookMs = clock.elapsedMs() - beganAtMs;
         this.#queue.observe(bytesThen, tookMs);
         this.#count.add(receipt.entries.length);
         this.#seconds.observe(tookMs / 1_000);
-        resolve(receipt);
-      });
+      }
+      if (!isOver) done(failure, receipt);
     });
   }
 

@@ -25,6 +25,8 @@ interface Report {
 export class Acknowledgements {
   readonly #context: NodeContext;
   readonly #waiters = new Set<Waiter>();
+  readonly #localOnly: Acknowledgement;
+  readonly #localOrdered: Acknowledgement;
   #reserved = 0;
   #directoryThrough: number;
   /**
@@ -38,6 +40,16 @@ export class Acknowledgements {
 
   constructor(context: NodeContext) {
     this.#context = context;
+    const nodes = [context.node.id];
+    this.#localOnly = {
+      level: "local",
+      reached: true,
+      local: true,
+      directory: false,
+      nodes,
+      ready: nodes,
+    };
+    this.#localOrdered = { ...this.#localOnly, directory: true };
     this.#directoryThrough = context.store.outboxAcknowledged;
   }
 
@@ -89,11 +101,9 @@ export class Acknowledgements {
     });
   }
 
-  /** What is known now of a write that has reached the level `local`. */
+  /** What is known now of a write that has reached the level `local`: always one of the same two objects, for nearly every write is one of these. */
   local(position: number): Acknowledgement {
-    const { id } = this.#context.node;
-    const directory = position <= this.#directoryThrough;
-    return { level: "local", reached: true, local: true, directory, nodes: [id], ready: [id] };
+    return position <= this.#directoryThrough ? this.#localOrdered : this.#localOnly;
   }
 
   /**

@@ -43,10 +43,10 @@ export class RegionExchange extends Exchange {
   /** How many losses the node had had when the request came. */
   readonly #losses: number;
 
-  constructor(node: HttpNode, carrier: Carrier) {
+  constructor(node: HttpNode, carrier: Carrier, losses: number = node.service.admission.losses) {
     super(node.style, carrier);
     this.node = node;
-    this.#losses = node.service.admission.losses;
+    this.#losses = losses;
   }
 
   get service(): RegionService {

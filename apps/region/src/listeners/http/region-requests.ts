@@ -6,13 +6,10 @@ import {
   carrierOfIncoming,
   readListener,
   requestListener,
-  PlainCarrier,
   runRoute,
   writeListener,
   type PlainReader,
-  type PlainWrite,
   type PlainWriter,
-  type Answer,
   type RequestLimit,
   type RequestListener,
   type RequestTimes,
@@ -25,6 +22,7 @@ import { putEntry } from "./entry-routes.ts";
 import { RegionExchange, type HttpNode } from "./exchange.ts";
 import { hitPaths, plainKeyOf } from "./hit-path.ts";
 import { KEY_PATH } from "./key-path.ts";
+import { putPaths } from "./put-path.ts";
 
 /** What requests are answered from. */
 export interface RegionRequestsOptions {
@@ -67,25 +65,7 @@ export function regionRequests(options: RegionRequestsOptions): RegionRequests {
       return runRoute(putEntry, exchange, options.logger, incoming);
     },
   });
-  const answer = (write: PlainWrite): Promise<Answer> => {
-    const exchange = new RegionExchange(node, new PlainCarrier(write));
-    return runRoute(putEntry, exchange, options.logger, {
-      get headers() {
-        return Object.fromEntries(write.head.headers);
-      },
-    });
-  };
   const about = { ...options, shortRoute };
-  const write = writeListener({ takes: ({ path }) => isPlainPut(path), answer }, about);
+  const write = writeListener(putPaths(node, options.logger), about);
   return { request, plain: { read: readListener(read, about), write } };
-}
-
-/** Options that every party reads alike. */
-const PLAIN_QUERY = /^[\w.~%=&-]*$/;
-
-/** Whether a path, perhaps with a query, names a key in plain form. */
-function isPlainPut(path: string): boolean {
-  const mark = path.indexOf("?");
-  if (mark === -1) return plainKeyOf(path) !== undefined;
-  return plainKeyOf(path.slice(0, mark)) !== undefined && PLAIN_QUERY.test(path.slice(mark + 1));
 }
