@@ -29,6 +29,9 @@ export interface Aim {
 /** How long a region may take to hand over its writes, in milliseconds. */
 const HAND_OVER_MS = 20_000;
 
+/** How long a copy may take to be found out, in milliseconds. One that is not, because it is at another directory than the original was, gets no clients any more. */
+const FINDING_MS = 20_000;
+
 /** All faults for that region and that directory. A fault that is to happen twice as often is in the list twice. */
 export function faultsOf(cluster: Cluster, load: Load, aim: Aim): readonly Fault[] {
   const { region, directory } = aim;
@@ -112,7 +115,8 @@ function halted(program: Program): Undo {
 
 /**
  * Copies a region's data now and puts the copy back later. Writes that only this disk has would be lost, and no guarantee says otherwise;
- * therefore the region first hands over all its writes, and is not set back if it cannot.
+ * therefore the region first hands over all its writes, and is not set back if it cannot. What clients write to a copy that no directory has found out
+ * may be written anew once it is, and then loses to what the original has written: so they keep away until then.
  */
 async function setBack(region: Region, load: Load): Promise<Undo> {
   await region.kill();
@@ -120,19 +124,46 @@ async function setBack(region: Region, load: Load): Promise<Undo> {
   await region.start();
   return async () => {
     await load.avoid(region.name);
-    if (await handsOver(region)) {
+    const original = await handedOver(region);
+    if (original !== undefined) {
       await region.kill();
       region.restore();
       await region.start();
+      if (!(await isFoundOut(region, original))) return;
     }
     load.readmit(region.name);
   };
 }
 
-async function handsOver({ name, url }: Region): Promise<boolean> {
+/** What a region says of its outbox in `/status`. */
+interface Outbox {
+  readonly incarnation: number;
+  readonly outboxThrough: number;
+  readonly outboxPending: number;
+}
+
+async function outboxOf({ url }: Region): Promise<Outbox> {
+  const { replica } = await getJson<{ replica: Outbox }>(`${url}/status`);
+  return replica;
+}
+
+/** Waits until a region has handed everything over. Returns its outbox then; undefined if it cannot. */
+async function handedOver(region: Region): Promise<Outbox | undefined> {
+  let found: Outbox | undefined;
   const probe = async (): Promise<boolean> => {
-    const { replica } = await getJson<{ replica: { outboxPending: number } }>(`${url}/status`);
-    return replica.outboxPending === 0;
+    found = await outboxOf(region);
+    return found.outboxPending === 0;
   };
-  return until(`${name} has handed everything over`, probe, HAND_OVER_MS).catch(() => false);
+  const said = `${region.name} has handed everything over`;
+  const isDone = await until(said, probe, HAND_OVER_MS).catch(() => false);
+  return isDone ? found : undefined;
+}
+
+/** Waits until a copy has an identity of its own. One without writes to which the original has added nothing is no other than the original. */
+async function isFoundOut(region: Region, original: Outbox): Promise<boolean> {
+  const probe = async (): Promise<boolean> => {
+    const { incarnation, outboxThrough } = await outboxOf(region);
+    return incarnation !== original.incarnation || outboxThrough === original.outboxThrough;
+  };
+  return until(`${region.name} is found to be a copy`, probe, FINDING_MS).catch(() => false);
 }

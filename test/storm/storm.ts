@@ -165,7 +165,8 @@ export class Storm {
     if (this.#hit.has(victim)) return this.#strike(round, load);
     this.#hit.add(victim);
     this.#faults.set(name, (this.#faults.get(name) ?? 0) + 1);
-    this.#options.tell(`${round}: ${name}, ${victim}`);
+    const at = new Date().toISOString().slice(11);
+    this.#options.tell(`${at} ${round}: ${name}, ${victim}`);
     const undo = await strike();
     const healing = this.#pause(300, 3_500)
       .then(undo)

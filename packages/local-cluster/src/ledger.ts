@@ -20,6 +20,10 @@ export interface Attempt {
   readonly key: string;
   readonly number: number;
   readonly kind: "set" | "delete";
+  /** When it was attempted, in milliseconds since the Unix epoch. */
+  readonly atMs: number;
+  /** The region that was asked; empty if the load does not say. */
+  region: string;
   /** The earliest instant at which the write may have expired, in milliseconds since the Unix epoch; Infinity for never. */
   readonly mayExpireAtMs: number;
   /** When the write expires, by its acknowledgement; 0 for never or unknown. */
@@ -59,6 +63,8 @@ export class Ledger {
       key,
       number: this.#attempts.length,
       kind,
+      atMs: nowMs,
+      region: "",
       // The expiry of the answer is too late if the region's clock is ahead, until the clock is set.
       mayExpireAtMs: ttlMs === 0 ? Infinity : nowMs + ttlMs,
       expiresAtMs: 0,

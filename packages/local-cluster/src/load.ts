@@ -194,14 +194,20 @@ export class Load {
 
   /** Sets a key in a session. `ttlMs` 0 means for ever. */
   async set(requests: SessionRequests, url: string, key: string, ttlMs: number): Promise<Attempt> {
-    const attempt = this.ledger.attempt(key, "set", ttlMs, Date.now());
+    const attempt = this.#attempt(url, key, "set", ttlMs);
     return this.#settle(attempt, await requests.set(url, key, String(attempt.number), ttlMs));
   }
 
   /** Deletes a key in a session. */
   async delete(requests: SessionRequests, url: string, key: string): Promise<Attempt> {
-    const attempt = this.ledger.attempt(key, "delete", 0, Date.now());
+    const attempt = this.#attempt(url, key, "delete", 0);
     return this.#settle(attempt, await requests.delete(url, key));
+  }
+
+  #attempt(url: string, key: string, kind: Attempt["kind"], ttlMs: number): Attempt {
+    const attempt = this.ledger.attempt(key, kind, ttlMs, Date.now());
+    attempt.region = this.#nameOf(url);
+    return attempt;
   }
 
   #ttlMs(): number {
@@ -280,12 +286,20 @@ export class Load {
     return isRefused;
   }
 
+  /** What is down has no URL. */
+  #nameOf(url: string): string {
+    return this.#options.destinations.find((each) => each.isUp && each.url === url)?.name ?? url;
+  }
+
   #judge(url: string, key: string, got: Got, floor: Attempt | undefined, promise: string): void {
     const broken = this.ledger.broken(key, got, floor, Date.now());
     if (broken === undefined) return;
-    // What is down has no URL.
-    const asked = this.#options.destinations.find((each) => each.isUp && each.url === url);
-    this.violations.push(`${promise}, at ${asked?.name ?? url}: ${broken}`);
+    const at = new Date().toISOString();
+    const asked =
+      floor === undefined
+        ? ""
+        : `; ${floor.region} was asked to write that at ${new Date(floor.atMs).toISOString()}`;
+    this.violations.push(`${at} ${promise}, at ${this.#nameOf(url)}: ${broken}${asked}`);
   }
 }
 
