@@ -1,6 +1,6 @@
 /*
  * A disk that fails: preloaded into a program, it makes what changes files below DISK_FAULT_FOLDER fail with the error
- * number that the file DISK_FAULT_FILE holds, while it holds one. Reading always works.
+ * number that the file DISK_FAULT_FILE holds, while it holds one. With -1 it hangs instead, until that is over. Reading always works.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -17,7 +17,9 @@
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
-static int fault(void) {
+#define HANG (-1)
+
+static int fault_now(void) {
   const char *path = getenv("DISK_FAULT_FILE");
   char text[16] = {0};
   int file = path == NULL ? -1 : REAL(open)(path, O_RDONLY | O_CLOEXEC);
@@ -25,6 +27,16 @@ static int fault(void) {
   ssize_t length = read(file, text, sizeof text - 1);
   close(file);
   return length > 0 ? atoi(text) : 0;
+}
+
+/* The error to fail with; 0 for none. Returns once the disk does not hang. */
+static int fault(void) {
+  int number = fault_now();
+  while (number == HANG) {
+    usleep(10000);
+    number = fault_now();
+  }
+  return number;
 }
 
 static int is_below(const char *path) {

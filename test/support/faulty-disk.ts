@@ -45,6 +45,11 @@ export class FaultyDisk {
     writeFileSync(this.#control, String(constants.errno[error]));
   }
 
+  /** From now on, changes do not come to an end before `heal`. */
+  hang(): void {
+    writeFileSync(this.#control, "-1");
+  }
+
   /** From now on, changes succeed. */
   heal(): void {
     rmSync(this.#control, { force: true });

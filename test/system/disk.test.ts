@@ -23,6 +23,10 @@ const ERRORS: readonly (readonly [error: DiskError, code: string, status: number
   ["EIO", "STORE_FAILED", 500],
 ];
 
+/** How many writes wait for a disk that hangs, and how often a program is asked meanwhile. */
+const WAITING = 20;
+const ASKED = 50;
+
 interface ListedNode {
   readonly id: string;
   readonly status: string;
@@ -187,6 +191,66 @@ describe("a disk that fails later", () => {
       });
     }
     expect(directory.lines.filter((line) => line.includes("link"))).toEqual([]);
+  });
+});
+
+describe("a disk that hangs", () => {
+  it("keeps the writes of a region waiting, and nothing else", async (context) => {
+    const disk = faultyDisk(context);
+    const directory = await runDirectory({ data: join(disk.folder, "sound/directory") });
+    const sound = await runRegion("sound", directory.url, { data: join(disk.folder, "sound/r") });
+    const { launcher } = disk;
+    const data = join(disk.folder, "hanging");
+    const hanging = await runRegion("hanging", directory.url, { data, launcher });
+    await until("both are offered", async () => (await offered(directory)).length === 2);
+    await putValue(hanging.url, "before", "calm");
+
+    disk.hang();
+    const waiting = Array.from({ length: WAITING }, (_, index) => put(hanging, `waits/${index}`));
+    const answered = Promise.race(waiting).then(() => true);
+    await putValue(sound.url, "elsewhere", "calm");
+    for (let asked = 0; asked < ASKED; asked += 1) {
+      expect((await request(`${hanging.url}/healthz`)).status).toBe(200);
+      expect(await getText(hanging.url, "before")).toBe("calm");
+    }
+    expect(await Promise.race([answered, Promise.resolve(false)])).toBe(false);
+
+    disk.heal();
+    for (const answer of await Promise.all(waiting)) expect(answer.ok).toBe(true);
+    await until("what others wrote arrives", async () => {
+      return (await getText(hanging.url, "elsewhere")) === "calm";
+    });
+    await until("what waited travels", async () => {
+      return (await getText(sound.url, `waits/${WAITING - 1}`)) !== undefined;
+    });
+  });
+
+  it("keeps the log of a directory waiting, which answers meanwhile", async (context) => {
+    const disk = faultyDisk(context);
+    const { launcher } = disk;
+    const directory = await runDirectory({ data: join(disk.folder, "directory"), launcher });
+    const data = join(disk.folder, "sound");
+    const [a, b] = [
+      await runRegion("a", directory.url, { data: join(data, "a") }),
+      await runRegion("b", directory.url, { data: join(data, "b") }),
+    ];
+    await until("both are offered", async () => (await offered(directory)).length === 2);
+
+    disk.hang();
+    const waiting = request(`${a.url}/cache/key?ack=directory&timeout=60s`, {
+      method: "PUT",
+      body: "kept",
+      signal: AbortSignal.timeout(60_000),
+    });
+    for (let asked = 0; asked < ASKED; asked += 1) {
+      expect((await request(`${directory.url}/healthz`)).status).toBe(200);
+      // The region that waits for the log looks for another directory meanwhile.
+      expect(await offered(directory)).toContain("b");
+    }
+    expect(await Promise.race([waiting.then(() => true), Promise.resolve(false)])).toBe(false);
+    disk.heal();
+    expect((await waiting).status).toBe(200);
+    await until("another region has it", async () => (await getText(b.url, "key")) === "kept");
   });
 });
 
