@@ -120,7 +120,7 @@ const KNOWN: Readonly<Record<string, readonly [number, string]>> = {
   "packages/store/src/backup/snapshot-thread.ts": [3, SETTLES],
   "packages/store/src/commits.ts": [1, OWN],
   "packages/store/src/directory-log.ts": [2, OWN],
-  "packages/store/src/redo/redo-log.ts": [3, OWN],
+  "packages/store/src/redo/redo-log.ts": [4, OWN],
   "packages/store/src/turns.ts": [1, SETTLES],
   "packages/store/src/write-health.ts": [1, OWN],
   "packages/store/src/writer-client.ts": [6, OWN],

@@ -29,6 +29,8 @@ export type ReplicaRecord =
       readonly entries: readonly Entry[];
       readonly block: Uint8Array;
       readonly highestTime: number;
+      /** Whether somebody waits to hear that it is durable. If not, it may become so some milliseconds later. Default: somebody does. */
+      readonly isAwaited?: boolean;
       /** The node's cursor once this record is durable, if the node may resume from there. */
       readonly cursor?: Cursor;
       /** Where in the log the frame ends that brought these entries; absent for donations, which are outside the order of the log. */

@@ -407,3 +407,21 @@ it("a node that has restarted gives a log that has lost its tail what it had of 
   expect(textOf(restarted.replica.get("k"))).toBe("v");
   expect(textOf(c.replica.get("k"))).toBe("v");
 });
+
+it("what others wrote is awaited by the store only if its writer waits to hear who has it", async () => {
+  const rig = new ClusterRig();
+  const [a, b] = [rig.node("a"), rig.node("b")];
+  await rig.settle();
+  const awaited: unknown[] = [];
+  const append = b.store.append.bind(b.store);
+  b.store.append = (record, done) => {
+    if (record.kind === "remote") awaited.push(record.isAwaited);
+    append(record, done);
+  };
+  for (const reportApplied of [false, true]) {
+    const written = a.replica.write([set("k")], { reportApplied });
+    await rig.settle();
+    await written;
+  }
+  expect(awaited).toEqual([false, true]);
+});

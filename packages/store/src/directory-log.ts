@@ -256,7 +256,7 @@ export class SqliteDirectoryLog implements DirectoryLog {
         `Expected ${expected}, got one from ${after} through ${through}`,
       );
     }
-    const block = new Uint8Array(frame.block);
+    const { block } = frame;
     const bytes = block.byteLength;
     this.#writer.append(
       {

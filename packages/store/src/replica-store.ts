@@ -1,7 +1,6 @@
 import {
   compareStamps,
   decodeBlock,
-  encodeBlock,
   MeridianError,
   type Cursor,
   type Entry,
@@ -38,9 +37,10 @@ import type { StoreOptions } from "./store-options.ts";
 import type { StoreStats } from "./store-stats.ts";
 import { readTail } from "./tail-table.ts";
 import { readTakenBack } from "./taken-back-table.ts";
+import { numbersOf, quarantineWrite } from "./replica-writes.ts";
 import { BYTES_PER_TURN, otherWork, ROWS_PER_TURN } from "./turns.ts";
 import type { WriterClient } from "./writer-client.ts";
-import type { QuarantineWrite, ReplicaCommit, ReplicaWrite } from "./writer-messages.ts";
+import type { ReplicaCommit, ReplicaWrite } from "./writer-messages.ts";
 
 type Parts = StoreParts<ReplicaWrite, ReplicaCommit>;
 
@@ -363,7 +363,7 @@ export class SqliteReplicaStore implements ReplicaStore {
   ): void {
     const { position: outboxPosition, count, highestTime } = frame;
     const id = this.#told.journalThrough + 1;
-    const block = new Uint8Array(frame.block);
+    const { block } = frame;
     const bytes = block.byteLength;
     const write = {
       kind: "entries",
@@ -389,8 +389,7 @@ export class SqliteReplicaStore implements ReplicaStore {
   }
 
   #appendRemote(record: RemoteRecord, done: Done): void {
-    const { entries, highestTime, cursor, quarantined } = record;
-    const block = new Uint8Array(record.block);
+    const { entries, highestTime, cursor, quarantined, block, isAwaited } = record;
     const bytes = block.byteLength;
     const count = entries.length;
     const id = count === 0 ? 0 : this.#told.journalThrough + 1;
@@ -409,14 +408,20 @@ export class SqliteReplicaStore implements ReplicaStore {
       quarantined: quarantined === undefined ? null : quarantineWrite(quarantined),
       released: [],
     } as const;
-    this.#write(write, done, () => {
+    const onDurable = (): void => {
       if (count > 0) this.#overlay.commit({ id, bytes }, entries);
       this.#admittedTime = Math.max(this.#admittedTime, highestTime);
-    });
+    };
+    this.#write(write, done, onDurable, isAwaited);
     this.#overlay.append(id, entries);
   }
 
-  #write(write: ReplicaWrite, done: Done, onDurable: () => void = () => {}): void {
+  #write(
+    write: ReplicaWrite,
+    done: Done,
+    onDurable: () => void = () => {},
+    isAwaited: boolean = true,
+  ): void {
     const told = applyRecord(this.#told, write);
     this.#writer.append(
       write,
@@ -425,6 +430,7 @@ export class SqliteReplicaStore implements ReplicaStore {
         onDurable();
       },
       done,
+      isAwaited,
     );
     this.#told = told;
   }
@@ -464,20 +470,4 @@ function entriesOf(id: number, block: Uint8Array, count: number): Entry[] {
 function runOf({ place, entries }: RemoteRecord): TailRun | null {
   if (place === undefined || entries.length === 0) return null;
   return { place, keys: entries.map(({ key }) => key) };
-}
-
-function numbersOf(stamps: readonly Stamp[]): Float64Array {
-  const numbers = new Float64Array(stamps.length * 2);
-  for (const [index, { time, origin }] of stamps.entries()) {
-    numbers[index * 2] = time;
-    numbers[index * 2 + 1] = origin;
-  }
-  return numbers;
-}
-
-function quarantineWrite({
-  entries,
-  atMs,
-}: NonNullable<RemoteRecord["quarantined"]>): QuarantineWrite {
-  return { atMs, count: entries.length, block: encodeBlock(entries) };
 }

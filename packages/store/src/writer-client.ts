@@ -2,10 +2,11 @@ import { Worker } from "node:worker_threads";
 import { MeridianError, type ErrorCode } from "@meridian/protocol";
 import { Fifo, type Clock, type Logger } from "@meridian/runtime";
 import type { RedoDisk } from "./redo/redo-disk.ts";
-import { RedoLog } from "./redo/redo-log.ts";
+import { RedoLog, type Urgency } from "./redo/redo-log.ts";
 import type { OnDamaged } from "./store-error.ts";
 import { ROWS_PER_TURN } from "./turns.ts";
 import { writerThreadFile } from "./worker-source.ts";
+import { bytesOf, withOwnBlocks } from "./write-blocks.ts";
 import type {
   JournalWrite,
   PlainFailure,
@@ -153,13 +154,20 @@ export class WriterClient<Write extends JournalWrite, Facts> {
     return this.#outstanding.length;
   }
 
-  /** Hands a record over. `onDurable` is called just before `done` if it succeeds. Its blocks are given away. */
-  append(write: Write, onDurable: () => void, done: (failure?: MeridianError) => void): void {
+  /**
+   * Hands a record over. `onDurable` is called just before `done` if it succeeds. Its blocks must not change before that. `isAwaited` tells whether somebody
+   * waits for what others wrote.
+   */
+  append(
+    write: Write,
+    onDurable: () => void,
+    done: (failure?: MeridianError) => void,
+    isAwaited = true,
+  ): void {
     if (this.#ended) {
       throw new MeridianError("STORE_FAILED", "Expected an open store, got one that is closed");
     }
-    const blocks = blocksOf(write);
-    const bytes = blocks.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    const bytes = bytesOf(write);
     const rows = "count" in write ? write.count : 0;
     this.#outstanding.push({ bytes, rows, onDurable, done });
     this.pendingBytes += bytes;
@@ -169,7 +177,7 @@ export class WriterClient<Write extends JournalWrite, Facts> {
       return;
     }
     const isFront = this.#direct === 0 && this.#behind.length === 0;
-    if (isFront && this.#redo.append(write, isUrgent(write))) return;
+    if (isFront && this.#redo.append(write, urgencyOf(write, isAwaited))) return;
     this.#direct += 1;
     this.#inOrder(() => this.#send(write));
   }
@@ -240,12 +248,11 @@ export class WriterClient<Write extends JournalWrite, Facts> {
     });
   }
 
+  /** Posts a record with blocks of its own, which the thread gets without another copy. */
   #send(write: Write): void {
-    const request = { kind: "append", generation: this.#generation, write } as const;
-    this.#post(
-      request,
-      blocksOf(write).map(({ buffer }) => buffer as ArrayBuffer),
-    );
+    const owned = withOwnBlocks(write);
+    const request = { kind: "append", generation: this.#generation, write: owned.write } as const;
+    this.#post(request, owned.buffers);
   }
 
   #post(request: WriterRequest, transfer: ArrayBuffer[] = []): void {
@@ -469,13 +476,9 @@ function failureOf(plain: PlainFailure | null): MeridianError | undefined {
   return plain === null ? undefined : new MeridianError(plain.code, plain.message);
 }
 
-/** Whether somebody waits for a record alone: a client does for what it has written. */
-function isUrgent(write: JournalWrite): boolean {
-  return write.kind === "entries" && write.outboxPosition > 0;
-}
-
-function blocksOf(write: JournalWrite): Uint8Array[] {
-  if (!("block" in write)) return [];
-  const quarantined = write.kind === "entries" ? write.quarantined : null;
-  return quarantined === null ? [write.block] : [write.block, quarantined.block];
+/** Who waits for a record: a client does for what it has written alone. */
+function urgencyOf(write: JournalWrite, isAwaited: boolean): Urgency {
+  if (write.kind !== "entries") return "turn";
+  if (write.outboxPosition > 0) return "alone";
+  return isAwaited ? "turn" : "none";
 }

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { decodeBody, encodeBody } from "../src/redo/redo-body.ts";
 import { RedoLog } from "../src/redo/redo-log.ts";
-import { encodeRecords, readRecords } from "../src/redo/redo-record.ts";
+import { encodeRecords, readRecords, type RedoBody } from "../src/redo/redo-record.ts";
 import { outstandingRecords } from "../src/redo/redo-recovery.ts";
 import type { DirectoryWrite, JournalWrite, ReplicaWrite } from "../src/writer-messages.ts";
 import { entry, localWrite } from "./records.ts";
@@ -11,8 +11,33 @@ import { MemoryDisk } from "./redo-disk.ts";
 
 const NONCE = 77;
 
-/** Never hands anything over by itself. */
-const clock: Clock = { ...systemClock, after: () => () => {} };
+/** Time that passes when it is told to. Nothing is handed over within it. */
+class StandingTime {
+  #nowMs = 1_000;
+  #timers: { readonly atMs: number; readonly callback: () => void }[] = [];
+
+  readonly clock: Clock = {
+    ...systemClock,
+    elapsedMs: () => this.#nowMs,
+    after: (delayMs, callback) => {
+      const timer = { atMs: this.#nowMs + delayMs, callback };
+      this.#timers.push(timer);
+      return () => (this.#timers = this.#timers.filter((each) => each !== timer));
+    },
+  };
+
+  pass(ms: number): void {
+    this.#nowMs += ms;
+    const due = this.#timers.filter(({ atMs }) => atMs <= this.#nowMs);
+    this.#timers = this.#timers.filter(({ atMs }) => atMs > this.#nowMs);
+    for (const { callback } of due) callback();
+  }
+}
+
+/** Lets a disk in memory open a file, write to it and sync it. */
+async function turns(): Promise<void> {
+  for (let turn = 0; turn < 10; turn += 1) await new Promise(setImmediate);
+}
 
 type EntriesWrite = Extract<ReplicaWrite, { kind: "entries" }>;
 
@@ -28,6 +53,7 @@ class Bench {
   readonly log: RedoLog<JournalWrite>;
 
   readonly disk: MemoryDisk;
+  readonly time = new StandingTime();
 
   constructor(
     disk: MemoryDisk,
@@ -38,7 +64,7 @@ class Bench {
     this.log = new RedoLog<JournalWrite>({
       path: "/store.db",
       durability,
-      clock,
+      clock: this.time.clock,
       logger: silentLogger,
       disk,
       onDurable: (count) => (this.durable += count),
@@ -64,6 +90,12 @@ class Bench {
   }
 }
 
+function bodyOf(each: JournalWrite): RedoBody {
+  const body = encodeBody(each);
+  if (body === undefined) throw new Error("Expected a write that a redo file can hold");
+  return body;
+}
+
 function idOf(each: JournalWrite): number {
   return each.kind === "entries" ? each.id : 0;
 }
@@ -73,7 +105,7 @@ function upTo(count: number, from = 1): number[] {
 }
 
 describe("the records of a redo file", () => {
-  const bodies = upTo(20).map((id) => encodeBody(write(id)) ?? new Uint8Array(0));
+  const bodies = upTo(20).map((id) => bodyOf(write(id)));
   const bytes = encodeRecords(NONCE, 1, bodies);
 
   it("are read as they were written", () => {
@@ -98,7 +130,7 @@ describe("the records of a redo file", () => {
   });
 
   it("end where those of an earlier use begin, or of an earlier round", () => {
-    const [first = new Uint8Array(0), second = new Uint8Array(0)] = bodies;
+    const [first = bodyOf(write(1)), second = bodyOf(write(2))] = bodies;
     for (const behind of [
       encodeRecords(NONCE - 1, 2, [second]),
       encodeRecords(NONCE, 9, [first]),
@@ -107,8 +139,10 @@ describe("the records of a redo file", () => {
       expect(readRecords(all)).toHaveLength(1);
     }
   });
+});
 
-  it("hold entries with cursor, place and claim, and frames with what is followed", () => {
+describe("the body of a record", () => {
+  it("holds entries with cursor, place and claim, and frames with what is followed", () => {
     const cursor = { logId: 2 ** 47, epoch: 3, sequence: 2 ** 50 };
     const place = { logId: 5, epoch: 6, sequence: 7 };
     const run = { place, keys: ["key-4"] };
@@ -128,11 +162,14 @@ describe("the records of a redo file", () => {
       block,
     };
     for (const each of [remote, frame]) {
-      expect(decodeBody(encodeBody(each) ?? new Uint8Array(0))).toEqual(each);
+      const { head, block, byteLength } = bodyOf(each);
+      const bytes = Buffer.concat([head, block]);
+      expect(bytes.byteLength).toBe(byteLength);
+      expect(decodeBody(Uint8Array.from(bytes))).toEqual(each);
     }
   });
 
-  it("hold no restamp, nothing that goes into the quarantine or leaves it, no large block, and nothing else", () => {
+  it("is made of no restamp, of nothing that goes into the quarantine or leaves it, of no large block, and of nothing else", () => {
     const others: JournalWrite[] = [
       { ...write(1), replaced: new Float64Array(2) },
       { ...write(1), quarantined: { atMs: 1, count: 1, block: new Uint8Array(1) } },
@@ -150,7 +187,7 @@ describe("the records of a redo file", () => {
 describe("a redo log", () => {
   it("writes what comes during a write with the next one, and syncs before it tells", async () => {
     const bench = new Bench(new MemoryDisk());
-    for (const id of upTo(10)) expect(bench.log.append(write(id), true)).toBe(true);
+    for (const id of upTo(10)) expect(bench.log.append(write(id), "alone")).toBe(true);
     expect(bench.durable).toBe(0);
     await bench.idle();
     expect([bench.durable, bench.disk.calls("write"), bench.disk.calls("sync")]).toEqual([
@@ -162,7 +199,7 @@ describe("a redo log", () => {
 
   it("syncs nothing where records have to survive the process only", async () => {
     const bench = new Bench(new MemoryDisk(), "process");
-    bench.log.append(write(1), true);
+    bench.log.append(write(1), "alone");
     await bench.idle();
     expect([bench.durable, bench.disk.calls("sync")]).toEqual([1, 0]);
   });
@@ -170,27 +207,80 @@ describe("a redo log", () => {
   it("takes no more than there is credit for, until the database has some of it", async () => {
     const bench = new Bench(new MemoryDisk(), "process", 1_000);
     let taken = 0;
-    while (bench.log.append(write(taken + 1), true)) taken += 1;
+    while (bench.log.append(write(taken + 1), "alone")) taken += 1;
     expect(taken).toBeGreaterThan(3);
     await bench.idle();
-    expect(bench.log.append(write(taken + 1), true)).toBe(false);
+    expect(bench.log.append(write(taken + 1), "alone")).toBe(false);
     bench.log.redone(taken, 1_000);
-    expect(bench.log.append(write(taken + 1), true)).toBe(true);
+    expect(bench.log.append(write(taken + 1), "alone")).toBe(true);
     bench.log.grant(0);
-    expect(bench.log.append(write(taken + 2), true)).toBe(false);
+    expect(bench.log.append(write(taken + 2), "alone")).toBe(false);
     await bench.idle();
     expect(bench.durable).toBe(taken + 1);
   });
 
   it("hands over what is durable, once", async () => {
     const bench = new Bench(new MemoryDisk());
-    for (const id of upTo(3)) bench.log.append(write(id), true);
+    for (const id of upTo(3)) bench.log.append(write(id), "alone");
     bench.log.handOver();
     expect(bench.handed).toEqual([]);
     await bench.idle();
     bench.log.handOver();
     bench.log.handOver();
     expect(bench.handed).toEqual([1, 2, 3]);
+  });
+});
+
+describe("a redo log that nobody waits for", () => {
+  it("gathers what comes behind a write, until some milliseconds have passed or somebody waits", async () => {
+    const bench = new Bench(new MemoryDisk());
+    bench.log.append(write(1), "none");
+    await turns();
+    // Nothing has been written of late.
+    expect(bench.durable).toBe(1);
+    for (const id of upTo(5, 2)) bench.log.append(write(id), "none");
+    await turns();
+    expect(bench.durable).toBe(1);
+    bench.time.pass(10);
+    await turns();
+    expect([bench.durable, bench.disk.calls("write")]).toEqual([5, 2]);
+    for (const id of upTo(7, 6)) bench.log.append(write(id), "none");
+    await turns();
+    expect(bench.durable).toBe(5);
+    bench.log.append(write(8), "turn");
+    await turns();
+    expect([bench.durable, bench.disk.calls("write")]).toEqual([8, 3]);
+    bench.log.append(write(9), "none");
+    await bench.idle();
+    expect(bench.recovered(0)).toEqual(upTo(9));
+  });
+
+  it("gathers no more than fits in one write", async () => {
+    const bench = new Bench(new MemoryDisk());
+    bench.log.append(write(1), "none");
+    await turns();
+    let id = 1;
+    while (bench.durable === 1 && id < 100) {
+      bench.log.append(write((id += 1), 15_000), "none");
+      await turns();
+    }
+    expect(id).toBeLessThan(6);
+  });
+
+  it("goes on gathering what has come during a write, and writes at once what somebody waits for", async () => {
+    const bench = new Bench(new MemoryDisk());
+    for (const urgency of ["none", "turn"] as const) {
+      bench.time.pass(20);
+      await turns();
+      const before = bench.durable;
+      bench.log.append(write(1), "alone");
+      await Promise.resolve();
+      bench.log.append(write(2), urgency);
+      await turns();
+      expect(bench.durable - before).toBe(urgency === "none" ? 1 : 2);
+    }
+    await bench.idle();
+    expect(bench.durable).toBe(4);
   });
 });
 
@@ -202,7 +292,7 @@ describe("a redo log of two files", () => {
     const fill = async (count: number): Promise<void> => {
       for (const end = id + count; id < end;) {
         id += 1;
-        expect(bench.log.append(write(id, 15_000), true)).toBe(true);
+        expect(bench.log.append(write(id, 15_000), "alone")).toBe(true);
         if (id % 4 === 0) await bench.idle();
       }
       await bench.idle();
@@ -232,18 +322,18 @@ describe("a redo log on a disk that fails", () => {
     for (const call of ["open", "write", "sync"] as const) {
       for (const written of [0, 30, 1_000]) {
         const bench = new Bench(new MemoryDisk({ call, at: call === "open" ? 1 : 2, written }));
-        bench.log.append(write(1), true);
+        bench.log.append(write(1), "alone");
         await bench.idle();
-        for (const id of [2, 3]) bench.log.append(write(id), true);
+        for (const id of [2, 3]) bench.log.append(write(id), "alone");
         await bench.idle();
         const durable = call === "open" ? 0 : 1;
         expect(bench.durable).toBe(durable);
         expect(bench.handed).toEqual(upTo(durable));
         const known = call === "open" ? [1] : [2, 3];
         expect(bench.failed).toEqual(known);
-        expect(bench.log.append(write(4), true)).toBe(false);
+        expect(bench.log.append(write(4), "alone")).toBe(false);
         bench.log.arm(NONCE + 1, 1_000_000);
-        while (!bench.log.append(write(5), true)) await new Promise(setImmediate);
+        while (!bench.log.append(write(5), "alone")) await new Promise(setImmediate);
         await bench.idle();
         expect(bench.durable).toBe(durable + 1);
         await bench.log.close(true);
@@ -254,9 +344,9 @@ describe("a redo log on a disk that fails", () => {
 
   it("leaves no record of a failed write in the file, unless the disk refuses to cut it off as well", async () => {
     const bench = new Bench(new MemoryDisk({ call: "sync", at: 2 }));
-    bench.log.append(write(1), true);
+    bench.log.append(write(1), "alone");
     await bench.idle();
-    bench.log.append(write(2), true);
+    bench.log.append(write(2), "alone");
     await bench.idle();
     await bench.log.close(false);
     expect(bench.recovered(0)).toEqual([1]);
@@ -272,7 +362,7 @@ describe("a redo log on a disk that fails", () => {
           let [id, told] = [0, 0];
           for (const step of steps) {
             for (let each = 0; each < step; each += 1)
-              bench.log.append(write((id += 1), 300), true);
+              bench.log.append(write((id += 1), 300), "alone");
             if (step === 0) await new Promise(setImmediate);
             if (step === 5) told = bench.durable;
           }

@@ -23,7 +23,7 @@ export class ReplicaIntake implements Intake {
     const { highestTime, reportApplied } = frame.header;
     stamps.observe(highestTime);
     admitted.raise(highestTime);
-    const record = this.#recordOf(frame);
+    const record = this.#recordOf(frame, reportApplied || frame.isDonation);
     const onDurable = this.#tracing(frame);
     append(frame.isDonation ? record : this.#placed(record, frame), (failure) => {
       const isHere = kept(failure);
@@ -61,7 +61,7 @@ export class ReplicaIntake implements Intake {
   }
 
   /** The entries of a frame that go into the store: nearly always all of them, as they came. */
-  #recordOf(frame: ReceivedFrame): RemoteRecord {
+  #recordOf(frame: ReceivedFrame, isAwaited: boolean): RemoteRecord {
     const { time, events, rules } = this.#context;
     const { header, block, isDonation } = frame;
     const { highestTime, after } = header;
@@ -79,14 +79,20 @@ export class ReplicaIntake implements Intake {
         entries,
         block: hasReturned ? encodeBlock(entries) : block,
         highestTime,
+        isAwaited,
       };
     }
     const { quarantined } = screened;
     const kept = rules.absentIsBuried ? screened.kept : entries;
     const offered = rules.absentIsBuried ? screened.offered : [];
     if (offered.length > 0) events.emit.corrected(offered, this.#position.hold(after));
-    const kind = "remote";
-    const record: RemoteRecord = { kind, entries: kept, block: encodeBlock(kept), highestTime };
+    const record: RemoteRecord = {
+      kind: "remote",
+      entries: kept,
+      block: encodeBlock(kept),
+      highestTime,
+      isAwaited,
+    };
     if (quarantined.length === 0) return record;
     return { ...record, quarantined: { entries: quarantined, atMs } };
   }

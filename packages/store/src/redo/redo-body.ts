@@ -5,6 +5,7 @@
 import { decodeBlock, MeridianError, type Cursor } from "@meridian/protocol";
 import type { Claim } from "../disk-room.ts";
 import type { JournalWrite } from "../writer-messages.ts";
+import type { RedoBody } from "./redo-record.ts";
 
 type EntriesWrite = Extract<JournalWrite, { readonly kind: "entries" }>;
 type FrameWrite = Extract<JournalWrite, { readonly kind: "frame" }>;
@@ -27,8 +28,8 @@ const NUMBER_BYTES = 8;
 /** Larger blocks are not written twice. */
 const BLOCK_BYTES_MAX = 16 * 1024;
 
-/** The bytes of a write; undefined for one that no redo file can hold. */
-export function encodeBody(write: JournalWrite): Uint8Array | undefined {
+/** The bytes of a write; undefined for one that no redo file can hold. Its block must not change before the record is written. */
+export function encodeBody(write: JournalWrite): RedoBody | undefined {
   if (write.kind === "entries") return encodeEntries(write);
   return write.kind === "frame" ? encodeFrame(write) : undefined;
 }
@@ -42,7 +43,7 @@ export function decodeBody(body: Uint8Array): JournalWrite {
   throw new MeridianError("STORE_CORRUPT", `Expected a record of a redo file, got form ${form}`);
 }
 
-function encodeEntries(write: EntriesWrite): Uint8Array | undefined {
+function encodeEntries(write: EntriesWrite): RedoBody | undefined {
   const { id, replaced, quarantined, released, block, cursor, run } = write;
   if (id === 0 || replaced !== null || quarantined !== null || released.length > 0)
     return undefined;
@@ -50,7 +51,9 @@ function encodeEntries(write: EntriesWrite): Uint8Array | undefined {
   const place = run?.place ?? null;
   const flags = CLAIMS.indexOf(write.claim) | (cursor ? HAS_CURSOR : 0) | (place ? HAS_PLACE : 0);
   const numbers = [id, write.count, write.highestTime, write.outboxPosition];
-  return encode(FORM.entries, flags, [...numbers, ...partsOf(cursor), ...partsOf(place)], block);
+  if (cursor) addParts(numbers, cursor);
+  if (place) addParts(numbers, place);
+  return encode(FORM.entries, flags, numbers, block);
 }
 
 function decodeEntries(reader: Reader, flags: number): EntriesWrite {
@@ -78,7 +81,7 @@ function decodeEntries(reader: Reader, flags: number): EntriesWrite {
   };
 }
 
-function encodeFrame(write: FrameWrite): Uint8Array | undefined {
+function encodeFrame(write: FrameWrite): RedoBody | undefined {
   const { after, through, count, highestTime, incarnation, position, block } = write;
   const { incomplete = false, followed, compared, place } = write;
   if (place !== undefined || block.byteLength > BLOCK_BYTES_MAX) return undefined;
@@ -87,8 +90,9 @@ function encodeFrame(write: FrameWrite): Uint8Array | undefined {
     (followed === undefined ? 0 : HAS_FOLLOWED) |
     (compared === undefined ? 0 : HAS_COMPARED);
   const numbers = [after, through, count, highestTime, incarnation, position];
-  const cursors = [...partsOf(followed), ...partsOf(compared)];
-  return encode(FORM.frame, flags, [...numbers, ...cursors], block);
+  if (followed) addParts(numbers, followed);
+  if (compared) addParts(numbers, compared);
+  return encode(FORM.frame, flags, numbers, block);
 }
 
 function decodeFrame(reader: Reader, flags: number): FrameWrite {
@@ -117,21 +121,21 @@ function encode(
   flags: number,
   numbers: readonly number[],
   block: Uint8Array,
-): Uint8Array {
-  const start = HEAD_BYTES + numbers.length * NUMBER_BYTES;
-  const bytes = new Uint8Array(start + block.byteLength);
-  const view = new DataView(bytes.buffer);
+): RedoBody {
+  const head = new Uint8Array(HEAD_BYTES + numbers.length * NUMBER_BYTES);
+  const view = new DataView(head.buffer);
   view.setUint8(0, form);
   view.setUint8(1, flags);
-  for (const [index, number] of numbers.entries()) {
-    view.setFloat64(HEAD_BYTES + index * NUMBER_BYTES, number);
+  let at = HEAD_BYTES;
+  for (const number of numbers) {
+    view.setFloat64(at, number);
+    at += NUMBER_BYTES;
   }
-  bytes.set(block, start);
-  return bytes;
+  return { head, block, byteLength: head.byteLength + block.byteLength };
 }
 
-function partsOf(cursor: Cursor | null | undefined): readonly number[] {
-  return cursor ? [cursor.logId, cursor.epoch, cursor.sequence] : [];
+function addParts(numbers: number[], { logId, epoch, sequence }: Cursor): void {
+  numbers.push(logId, epoch, sequence);
 }
 
 class Reader {

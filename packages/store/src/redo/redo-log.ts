@@ -2,7 +2,8 @@
  * The redo files as the main thread sees them: small records become durable here, and go on to the writer thread in batches.
  *
  * A record costs one write in the pool of libuv then, and no turn of the writer thread with a commit of its own. Records that come while a write is
- * under way share the next one. With the durability `power` the file is synced behind each write.
+ * under way share the next one, and so do, within a few milliseconds, those that nobody waits for: what other nodes wrote can be read before it is durable
+ * here. With the durability `power` the file is synced behind each write.
  *
  * Two files are used in turn. Once one is full, the other is written over from its beginning, if the database has all that it holds; else the full one
  * grows on. If a write fails, nothing of these files is trusted any more: the records that were to be written are given back, and the writer thread
@@ -13,7 +14,7 @@
 import type { Clock, Logger } from "@meridian/runtime";
 import type { Durability } from "../durability.ts";
 import { encodeBody } from "./redo-body.ts";
-import { encodeRecords } from "./redo-record.ts";
+import { encodeRecords, type RedoBody } from "./redo-record.ts";
 import { redoPaths } from "./redo-recovery.ts";
 import { platformDisk, type RedoDisk } from "./redo-disk.ts";
 import type { JournalWrite } from "../writer-messages.ts";
@@ -26,8 +27,14 @@ const GROUP_BYTES = 64 * 1024;
 const GROUP_RECORDS = 256;
 
 /** Records wait so long, in milliseconds, for others to be handed over with, unless they are as many bytes. With `power`, the commit waits for the disk. */
-const HAND_MS: Readonly<Record<Durability, number>> = { process: 20, power: 200 };
-const HAND_BYTES = 32 * 1024;
+const HAND_MS: Readonly<Record<Durability, number>> = { process: 100, power: 200 };
+const HAND_BYTES = 128 * 1024;
+
+/** Records that nobody waits for are written so long after the write before, in milliseconds, with all that come until then. */
+const GATHER_MS = 10;
+
+/** Who waits for a record: somebody for it alone, somebody for it and what comes with it in this turn, or nobody. */
+export type Urgency = "alone" | "turn" | "none";
 
 /** What the log is made of, and who hears of it. */
 export interface RedoLogOptions<Write> {
@@ -47,7 +54,7 @@ export interface RedoLogOptions<Write> {
 
 interface Item<Write> {
   readonly write: Write;
-  readonly body: Uint8Array;
+  readonly body: RedoBody;
 }
 
 interface File {
@@ -70,6 +77,10 @@ export class RedoLog<Write extends JournalWrite> {
   /** The records that are being written. */
   #writing: readonly Item<Write>[] = [];
   #isScheduled = false;
+  /** Whether somebody waits for a record of the queue. */
+  #isAwaited = false;
+  #writtenAtMs = -Infinity;
+  #cancelGathering: (() => void) | undefined;
   #durableThrough = 0;
   #redoneThrough = 0;
   /** The bytes of what is durable and not in the database, by their last serial. */
@@ -128,8 +139,8 @@ export class RedoLog<Write extends JournalWrite> {
     return this.#queue.length === 0 && this.#writing.length === 0;
   }
 
-  /** Takes a record, if it is one for the file and there is room. `isUrgent`: whether somebody waits for it alone. Returns whether it was taken. */
-  append(write: Write, isUrgent: boolean): boolean {
+  /** Takes a record, if it is one for the file and there is room. Returns whether it was taken. */
+  append(write: Write, urgency: Urgency): boolean {
     if (this.#nonce === 0 || this.#queuedBytes > GROUP_BYTES) return false;
     const body = encodeBody(write);
     if (body === undefined) return false;
@@ -137,18 +148,36 @@ export class RedoLog<Write extends JournalWrite> {
     if (bytes > this.#creditBytes) return false;
     this.#queue.push({ write, body });
     this.#queuedBytes += body.byteLength;
-    if (this.#isScheduled || this.#writing.length > 0) return true;
-    this.#isScheduled = true;
-    // Records of others come several in a turn, a client's own in one piece.
-    if (isUrgent) queueMicrotask(() => this.#flush());
-    else setImmediate(() => this.#flush());
+    if (urgency !== "none") this.#isAwaited = true;
+    if (this.#writing.length === 0) this.#schedule(urgency);
     return true;
   }
 
   /** Calls back once everything that was taken is durable, or given back. */
   whenIdle(callback: () => void): void {
-    if (this.isIdle) callback();
-    else this.#onIdle.push(callback);
+    if (this.isIdle) return callback();
+    this.#onIdle.push(callback);
+    this.#isAwaited = true;
+    if (this.#writing.length === 0) this.#schedule("turn");
+  }
+
+  /** Has the queue written, soon enough for who waits for a record of it. */
+  #schedule(urgency: Urgency): void {
+    if (this.#isScheduled) return;
+    const { clock } = this.#options;
+    const waitMs = this.#writtenAtMs + GATHER_MS - clock.elapsedMs();
+    const isFull = 2 * this.#queuedBytes >= GROUP_BYTES || this.#queue.length >= GROUP_RECORDS;
+    if (urgency === "none" && waitMs > 0 && !isFull) {
+      this.#cancelGathering ??= clock.after(waitMs, () => {
+        this.#cancelGathering = undefined;
+        this.#flush();
+      });
+      return;
+    }
+    this.#isScheduled = true;
+    // Records of others come several in a turn, a client's own in one piece.
+    if (urgency === "alone") queueMicrotask(() => this.#flush());
+    else setImmediate(() => this.#flush());
   }
 
   /** Hands over what is durable. */
@@ -173,6 +202,7 @@ export class RedoLog<Write extends JournalWrite> {
     this.#nonce = 0;
     this.#queue = [];
     this.#cancelHanding?.();
+    this.#cancelGathering?.();
     await new Promise<void>((resolve) => {
       if (this.#writing.length === 0) resolve();
       else this.#onIdle.push(resolve);
@@ -188,7 +218,12 @@ export class RedoLog<Write extends JournalWrite> {
   #flush(): void {
     this.#isScheduled = false;
     if (this.#writing.length > 0 || this.#queue.length === 0) return;
+    this.#cancelGathering?.();
+    this.#cancelGathering = undefined;
+    this.#writtenAtMs = this.#options.clock.elapsedMs();
     this.#writing = this.#takeGroup();
+    // What did not fit goes with the next write.
+    this.#isAwaited = this.#queue.length > 0;
     const file = this.#nextFile();
     const first = this.#durableThrough + 1;
     const bodies = this.#writing.map(({ body }) => body);
@@ -250,7 +285,8 @@ export class RedoLog<Write extends JournalWrite> {
     if (!this.#isOver) {
       this.#handOverSoon();
       this.#options.onDurable(count);
-      if (!this.#isScheduled) this.#flush();
+      if (this.#isAwaited && !this.#isScheduled) this.#flush();
+      else if (this.#queue.length > 0) this.#schedule("none");
     }
     this.#tellIdle();
   }
@@ -269,6 +305,7 @@ export class RedoLog<Write extends JournalWrite> {
     this.#writing = [];
     this.#queue = [];
     this.#queuedBytes = 0;
+    this.#isAwaited = false;
     this.#nonce = 0;
     if (!this.#isOver) {
       const { logger, path } = this.#options;

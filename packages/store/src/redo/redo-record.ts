@@ -24,24 +24,36 @@ export interface RedoRecord {
   readonly body: Uint8Array;
 }
 
+/** The body of a record: bytes, and the block that follows them, which is not copied before the record is written. */
+export interface RedoBody {
+  readonly head: Uint8Array;
+  readonly block: Uint8Array;
+  /** The length of both. */
+  readonly byteLength: number;
+}
+
 /** The records of one use of the files, the first of which has the serial `first`, as a file has them. */
 export function encodeRecords(
   nonce: number,
   first: number,
-  bodies: readonly Uint8Array[],
+  bodies: readonly RedoBody[],
 ): Uint8Array<ArrayBuffer> {
-  const size = bodies.reduce((sum, { byteLength }) => sum + HEAD_BYTES + byteLength, 0);
+  let size = 0;
+  for (const { byteLength } of bodies) size += HEAD_BYTES + byteLength;
   const bytes = new Uint8Array(size);
   const view = new DataView(bytes.buffer);
   let at = 0;
-  for (const [index, body] of bodies.entries()) {
-    const end = at + HEAD_BYTES + body.byteLength;
+  let serial = first;
+  for (const { head, block, byteLength } of bodies) {
+    const end = at + HEAD_BYTES + byteLength;
     view.setUint32(at, end - at);
     view.setFloat64(at + 8, nonce);
-    view.setFloat64(at + 16, first + index);
-    bytes.set(body, at + HEAD_BYTES);
+    view.setFloat64(at + 16, serial);
+    bytes.set(head, at + HEAD_BYTES);
+    bytes.set(block, at + HEAD_BYTES + head.byteLength);
     view.setUint32(at + 4, crc32(bytes.subarray(at + SUMMED_FROM, end)));
     at = end;
+    serial += 1;
   }
   return bytes;
 }
