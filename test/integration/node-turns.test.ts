@@ -177,6 +177,12 @@ const SCRIPTS: Readonly<Record<DirectoryMessage["type"], Script>> = {
     const used = Array.from({ length: KEYS }, (_, index): KeyHeat => [keyOf(index), 1]);
     node.say({ type: "heat-elsewhere", nowMs, keys: hottest(used) });
   },
+  // Nobody has asked, so the node closes the link.
+  decided: (node) => {
+    node.welcome({ ...HERE, ...agree(capabilities()) });
+    const decision = { id: 1, code: null, sequence: 1, time: 0, atMs: nowMs, why: "" };
+    node.say({ type: "decided", nowMs, ...decision });
+  },
   // Directories send these two to other directories only; a node that receives one closes the link.
   registry: (node) => {
     node.welcome({ ...HERE });

@@ -16,6 +16,7 @@ import {
   NODE_SCHEMAS,
   type KeyHeat,
   type NodeMessage,
+  stampTimeOf,
 } from "@meridian/protocol";
 import {
   SOCKET_REQUESTS,
@@ -154,6 +155,18 @@ const entries = Array.from({ length: KEYS }, (_, index): [string, number, number
 ]);
 const USED = hottest(entries.map(([key]): KeyHeat => [key, 1]));
 const say = { nowMs, id: 1, from: null };
+const PROPOSAL: NodeMessage = {
+  type: "propose",
+  nowMs,
+  id: 1,
+  key: keyOf(1),
+  ifStamp: null,
+  stamp: [stampTimeOf(nowMs), 5],
+  value: "",
+  contentType: "",
+  expiresAtMs: 0,
+  deleted: true,
+};
 /** By type: the messages that come before a message of that type, and then one that causes as much work as the type can. */
 const SCRIPTS: Readonly<Record<NodeMessage["type"], readonly NodeMessage[]>> = {
   hello: [hello, heartbeat],
@@ -179,6 +192,8 @@ const SCRIPTS: Readonly<Record<NodeMessage["type"], readonly NodeMessage[]>> = {
   reconciled: [...compared, { type: "reconciled", nowMs }],
   // Nothing answers it, so the link ends with its lease.
   heat: [hello, { type: "heat", nowMs, keys: USED }],
+  propose: [hello, PROPOSAL],
+  barrier: [hello, { type: "barrier", nowMs, id: 1 }],
   goodbye: [hello, { type: "goodbye", nowMs }],
 };
 const MORE: Readonly<Record<string, readonly NodeMessage[]>> = {
@@ -209,6 +224,8 @@ const ENDS: Partial<Record<string, RegExp>> = {
   reconcile: /"type":"reconcile-begin"/,
   compare: /"type":"compared"/,
   offer: /"type":"wanted"/,
+  propose: /"type":"decided"/,
+  barrier: /"type":"decided"/,
 };
 
 /** Sends the messages to the directory, each once it is allowed, and resolves once the directory has handled the last one. */

@@ -27,6 +27,7 @@ import { packedBytesMaxOf } from "./service/cached-record.ts";
 import { Memory, type CachePolicy } from "./service/memory.ts";
 import { Reads } from "./service/reads.ts";
 import type { RegionService } from "./service/region-service.ts";
+import { ScopedEntries } from "./service/scoped-entries.ts";
 import { WriteGate } from "./service/write-gate.ts";
 import { Watches } from "./service/watches.ts";
 import { Writes, type WritesOptions } from "./service/writes.ts";
@@ -270,13 +271,14 @@ export class RegionNode implements ServedNode {
     const admission = new RequestAdmission({ nodeId: node.id, replica, gate });
     const reads = new Reads({ replica, memory, store, admission, heat: this.#heat, metrics });
     const writes = new Writes({ ...this.#options, replica, memory, gate, metrics });
+    const scoped = new ScopedEntries({ nodeId: node.id, replica, gate, writes });
     const leases = new Leases({ ...this.#options, metrics });
     const nowMs = (): number => replica.nowMs();
     const position = (): string => admission.positionToken();
     const from = { feed: this.#changes, reads, nowMs, position, metrics };
     const watches = new Watches({ ...this.#options, ...from });
     const reports = new EntryReports({ reads, memory, feed: this.#changes, nowMs });
-    const more = { leases, watches, revocations, reports };
+    const more = { scoped, leases, watches, revocations, reports };
     return { nodeId: node.id, admission, reads, writes, ...more, time: replica };
   }
 }

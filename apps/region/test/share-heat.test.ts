@@ -64,10 +64,12 @@ function nodeRig(
       asked.push(key);
       return store.has(key) ? store.get(key) : entryOf(key);
     },
-    tellHeat: (news: () => KeyHeat[]) => {
-      const keys = rig.isAgreed ? news() : [];
-      if (keys.length > 0) told.push(keys);
-      return keys.length;
+    heat: {
+      tell: (news: () => KeyHeat[]) => {
+        const keys = rig.isAgreed ? news() : [];
+        if (keys.length > 0) told.push(keys);
+        return keys.length;
+      },
     },
   };
   const share = new HeatShare({ replica, memory, clock, logger: silentLogger, metrics });

@@ -208,6 +208,15 @@ export class StreamLog implements DirectoryLog {
     this.state.settle(done);
   }
 
+  get mergedThrough(): number {
+    return this.state.mergedThrough;
+  }
+
+  /** Appends a record that changes nothing: another writer would have kept it out of the stream. */
+  confirm(done: Done): void {
+    this.admit(this.admittedTime, done);
+  }
+
   purge(horizon: number, through: number): void {
     this.#permitted = { horizon, through, after: this.#records };
     if (this.#packer.waiting === 0) this.#purgeAfter(this.#records);

@@ -64,6 +64,13 @@ export interface DirectoryLog {
   read(after: number, bytesMax: number): readonly LogFrame[];
   /** Calls back when `summariesAfter` and `get` know everything that is durable now. */
   settle(done: Done): void;
+  /** `get`, `peek` and `summariesAfter` know everything through this sequence, and perhaps more. Invariant: ≤ committedThrough. */
+  readonly mergedThrough: number;
+  /**
+   * Calls back once it is sure that no other process had appended anything to the log by the time of the call. A log that only one process can have
+   * open need not do anything for that.
+   */
+  confirm(done: Done): void;
   /** Makes durable, in order with `append`, that stamps up to `time` are admitted: `admittedTime` never falls. */
   admit(time: number, done: Done): void;
   /** Makes the state of the horizon durable, in order with `append`. By itself it lets nothing be purged. */

@@ -135,7 +135,17 @@ export const ERROR_KINDS = {
     status: 412,
     retryable: false,
   },
+  NOT_SCOPED: {
+    title: "The value was written without `scope=cluster`, so no condition on it can be decided.",
+    status: 409,
+    retryable: false,
+  },
   // The cluster cannot do it now.
+  CONDITIONS_UNAVAILABLE: {
+    title: "Nobody can decide conditions for the whole cluster now.",
+    status: 503,
+    retryable: true,
+  },
   POSITION_NOT_REACHED: {
     title: "This node has not yet reached the position that the request asked for.",
     status: 409,

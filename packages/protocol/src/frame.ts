@@ -93,6 +93,9 @@ export interface BlockFacts {
   readonly hasReserved: boolean;
 }
 
+/** An entry without its key and value. */
+export type EntryHead = Pick<Entry, "stamp" | "expiresAtMs" | "deleted" | "attributes">;
+
 /** The header fields that the directory fills in when it orders a frame. */
 export interface FrameOrder {
   readonly after: number;
@@ -299,6 +302,40 @@ export function decodeBlock(bytes: Uint8Array, count: number): Entry[] {
     throw malformed(`${count} entries in ${offset} bytes`, `${block.byteLength} bytes`);
   }
   return entries;
+}
+
+/** The entries of `key`, in UTF-8, in a block that was checked, without their values. It passes over all others without decoding them. */
+export function findInBlock(block: Uint8Array, count: number, key: Uint8Array): EntryHead[] {
+  const view = viewOf(block);
+  const found: EntryHead[] = [];
+  let offset = 0;
+  for (let index = 0; index < count; index += 1) {
+    const keyAt = offset + ENTRY_HEADER_BYTES;
+    const keyBytes = view.getUint16(offset + 28, true);
+    const valueEnd =
+      keyAt + keyBytes + view.getUint8(offset + 30) + view.getUint32(offset + 24, true);
+    const flags = view.getUint8(offset + 31);
+    const end = endOfEntry(view, valueEnd, flags);
+    if (keyBytes === key.byteLength && hasBytesAt(block, keyAt, key)) {
+      const head = {
+        stamp: { time: view.getFloat64(offset, true), origin: view.getFloat64(offset + 8, true) },
+        expiresAtMs: view.getFloat64(offset + 16, true),
+        deleted: (flags & DELETED) !== 0,
+      };
+      const attributes = block.slice(valueEnd + ATTRIBUTES_HEADER_BYTES, end);
+      found.push(end === valueEnd ? head : { ...head, attributes });
+    }
+    offset = end;
+  }
+  return found;
+}
+
+function hasBytesAt(block: Uint8Array, offset: number, bytes: Uint8Array): boolean {
+  // Keys of one length often begin alike, and end differently.
+  for (let index = bytes.byteLength - 1; index >= 0; index -= 1) {
+    if (block[offset + index] !== bytes[index]) return false;
+  }
+  return true;
 }
 
 /**

@@ -40,6 +40,7 @@ export {
   ENTRY_HEADER_BYTES,
   entryBytes,
   extensionOf,
+  findInBlock,
   FRAME_HEADER_BYTES,
   FRAME_KIND,
   highestTimeOf,
@@ -49,6 +50,7 @@ export {
   readFrameHeader,
   writeFrameHeader,
   type BlockFacts,
+  type EntryHead,
   type FrameHeader,
   type FrameOrder,
 } from "./frame.ts";
@@ -73,6 +75,8 @@ export {
   HEAT_READS_MAX,
   KEY_BYTES_MAX,
   MESSAGE_BYTES_MAX,
+  PROPOSALS_MAX,
+  PROPOSED_BYTES_MAX,
   TEXT_BYTES_MAX,
   VALUE_BYTES_MAX,
   VALUE_BYTES_MAX_DEFAULT,
@@ -82,6 +86,8 @@ export { decodeDirectoryMessage, decodeNodeMessage, encodeMessage } from "./mess
 export type {
   ClockWord,
   Cursor,
+  Decided,
+  DecidedCode,
   DirectoryMessage,
   Echo,
   Follow,
@@ -89,6 +95,7 @@ export type {
   Member,
   NodeLoad,
   NodeMessage,
+  Propose,
   RangeDigest,
   RegisteredMember,
   Welcome,
@@ -107,6 +114,7 @@ export type {
 } from "./record.ts";
 export { formatPosition, parsePosition, type Position } from "./position.ts";
 export { isTokenId, REVOCATION_PREFIX, revocationKey, revokedId } from "./revocation.ts";
+export { isScoped, SCOPED_ATTRIBUTES, withoutScope } from "./scoped.ts";
 export {
   compareStamps,
   formatStamp,
@@ -120,7 +128,7 @@ export {
   type Stamp,
 } from "./stamp.ts";
 export { TakenBack, TAKEN_BACK_MAX } from "./taken-back.ts";
-export { decodeUtf8, isBase64 } from "./text.ts";
+export { decodeUtf8, fromBase64, isBase64, toBase64 } from "./text.ts";
 export { HORIZON_MS_MIN, parseHorizonMs } from "./horizon.ts";
 export {
   checkedTraceState,
@@ -142,6 +150,7 @@ export {
 export {
   agree,
   capabilities,
+  CONDITIONS,
   FEATURES,
   HEAT,
   INCOMPLETE_OUTBOX,

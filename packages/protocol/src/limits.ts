@@ -57,6 +57,12 @@ export const HEAT_BYTES_MAX: number = 8 * 1024;
 /** The most reads that a key in such a message can have; more count as so many. */
 export const HEAT_READS_MAX: number = 2 ** 32 - 1;
 
+/** The largest value that a `propose` may carry, in bytes: it is base64 in a text message. */
+export const PROPOSED_BYTES_MAX: number = 1024 * 1024;
+
+/** How many `propose` and `barrier` of one link may wait for their `decided`. */
+export const PROPOSALS_MAX = 256;
+
 /** How many epochs of its log a directory remembers and names in `welcome`. */
 export const EPOCHS_MAX = 1_000;
 

@@ -24,6 +24,8 @@ const nodeMessage = v.variant("type", [
   NODE_SCHEMAS.offer,
   NODE_SCHEMAS.reconciled,
   NODE_SCHEMAS.heat,
+  NODE_SCHEMAS.propose,
+  NODE_SCHEMAS.barrier,
   NODE_SCHEMAS.goodbye,
 ]);
 
@@ -37,6 +39,7 @@ const directoryMessage = v.variant("type", [
   DIRECTORY_SCHEMAS.members,
   DIRECTORY_SCHEMAS["members-changed"],
   DIRECTORY_SCHEMAS["heat-elsewhere"],
+  DIRECTORY_SCHEMAS.decided,
   DIRECTORY_SCHEMAS.registry,
   DIRECTORY_SCHEMAS.standing,
   DIRECTORY_SCHEMAS["reconcile-begin"],
@@ -64,6 +67,9 @@ export function decodeNodeMessage(json: string, bytesMax: number = TEXT_BYTES_MA
   const message: NodeMessage = decode<NodeMessage>(schema, parse(json, bytesMax, checkVersions));
   if (message.type === "hello" && message.outboxAcknowledged > message.outboxThrough) {
     throw beyond("outboxAcknowledged", `at most ${message.outboxThrough}`);
+  }
+  if (message.type === "propose" && message.deleted && message.value !== "") {
+    throw new MeridianError("MALFORMED_MESSAGE", "Expected a tombstone without a value, got one");
   }
   return message;
 }

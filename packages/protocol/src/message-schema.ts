@@ -16,14 +16,26 @@ import {
   HEAT_READS_MAX,
   LISTED_MAX,
   OFFERED_ENTRIES_MAX,
+  PROPOSED_BYTES_MAX,
   RANGES_MAX,
+  CONTENT_TYPE_BYTES_MAX,
 } from "./limits.ts";
-import { isAddress, isIdentifier, isKey, isReservedKey } from "./validate.ts";
+import { isBase64 } from "./text.ts";
+import { isAddress, isIdentifier, isKey, isReservedKey, utf8Length } from "./validate.ts";
 import { isWebOrigin } from "./url.ts";
 import { NODE_STATUSES } from "./node-status.ts";
 
 /** The latest instant that a `Date` can hold, in milliseconds since the Unix epoch. */
 const INSTANT_MAX = EXPIRES_AT_MS_MAX;
+
+/** Why a proposal is not ordered: see `DecidedCode`. */
+const DECIDED_CODES = [
+  "PRECONDITION_FAILED",
+  "NOT_SCOPED",
+  "STAMP_TOO_LOW",
+  "CONDITIONS_UNAVAILABLE",
+  "OVERLOADED",
+] as const;
 
 /** The longest heartbeat interval is a minute, the longest lease an hour. */
 const HEARTBEAT_MS_MAX = 60_000;
@@ -78,6 +90,18 @@ const range = v.object({
 const heat = v.tuple([clientKey, v.pipe(counted, v.maxValue(HEAT_READS_MAX))]);
 /** How many there can be is bounded by the bytes of the message. */
 const heats = v.pipe(v.array(heat), v.minLength(1));
+const stamp = v.tuple([counted, identity]);
+/** No node draws the greatest origin, which burials have. */
+const ownStamp = v.tuple([counted, v.pipe(identity, v.maxValue(2 ** 48 - 2))]);
+const proposedValue = v.pipe(
+  v.string(),
+  v.maxLength(4 * Math.ceil(PROPOSED_BYTES_MAX / 3)),
+  v.check(isBase64, "padded base64"),
+);
+const proposedType = v.pipe(
+  v.string(),
+  v.check((type) => utf8Length(type) <= CONTENT_TYPE_BYTES_MAX, "a content type of 255 bytes"),
+);
 const memberFields = { id: label, region: label, url: origin, lat, lon, status };
 const member = v.object(memberFields);
 const registeredMember = v.object({
@@ -173,6 +197,19 @@ export const NODE_SCHEMAS = {
   }),
   reconciled: v.object({ type: v.literal("reconciled"), nowMs }),
   heat: v.object({ type: v.literal("heat"), nowMs, keys: heats }),
+  propose: v.object({
+    type: v.literal("propose"),
+    nowMs,
+    id: counted,
+    key: clientKey,
+    ifStamp: v.nullable(stamp),
+    stamp: ownStamp,
+    value: proposedValue,
+    contentType: proposedType,
+    expiresAtMs: wholeDuration,
+    deleted: v.boolean(),
+  }),
+  barrier: v.object({ type: v.literal("barrier"), nowMs, id: counted }),
   goodbye: v.object({ type: v.literal("goodbye"), nowMs }),
 } as const;
 
@@ -253,6 +290,16 @@ export const DIRECTORY_SCHEMAS = {
     gone: ids,
   }),
   "heat-elsewhere": v.object({ type: v.literal("heat-elsewhere"), nowMs, keys: heats }),
+  decided: v.object({
+    type: v.literal("decided"),
+    nowMs,
+    id: counted,
+    code: v.nullable(v.picklist(DECIDED_CODES)),
+    sequence: whole,
+    time: whole,
+    atMs: instant,
+    why: text,
+  }),
   registry: v.object({
     type: v.literal("registry"),
     nowMs,

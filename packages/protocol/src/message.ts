@@ -164,6 +164,32 @@ interface Heat {
   keys: KeyHeat[];
 }
 
+/** Sent to directories with the feature `conditions`: an entry that is to be ordered if a condition holds of its key. */
+export interface Propose {
+  type: "propose";
+  nowMs: number;
+  /** Names the proposal in `decided`. Rises from one `propose` or `barrier` of a link to the next. */
+  id: number;
+  key: string;
+  /** The stamp of the live version that the key has to have; null if it must have none. */
+  ifStamp: [time: number, origin: number] | null;
+  /** The stamp of the entry that is proposed. */
+  stamp: [time: number, origin: number];
+  /** Its value in padded base64; empty for a tombstone. */
+  value: string;
+  contentType: string;
+  expiresAtMs: number;
+  deleted: boolean;
+}
+
+/** Sent to directories with the feature `conditions`: asks for a sequence through which everything is ordered that anybody has been told of. */
+interface Barrier {
+  type: "barrier";
+  nowMs: number;
+  /** As in `propose`. */
+  id: number;
+}
+
 interface Goodbye {
   type: "goodbye";
   nowMs: number;
@@ -203,6 +229,8 @@ export type NodeMessage =
   | Offer
   | Reconciled
   | Heat
+  | Propose
+  | Barrier
   | Goodbye;
 
 /** The directory's answer to a `Hello` or a `Follow`. */
@@ -320,6 +348,35 @@ interface HeatElsewhere {
   keys: KeyHeat[];
 }
 
+/** How a directory has decided about a `propose`: null if it is ordered, else why not. A `barrier` is answered with null or one of the last two. */
+export type DecidedCode =
+  | null
+  /** The condition does not hold of the newest version. */
+  | "PRECONDITION_FAILED"
+  /** The condition holds, of a version that was written without regard to the order. */
+  | "NOT_SCOPED"
+  /** The entry's stamp is not above the newest version: it may be proposed again with one above `time`. */
+  | "STAMP_TOO_LOW"
+  /** The directory decides nothing now. */
+  | "CONDITIONS_UNAVAILABLE"
+  | "OVERLOADED";
+
+/** Sent to nodes with the feature `conditions`: the answer to the `propose` or the `barrier` of that id. */
+export interface Decided {
+  type: "decided";
+  nowMs: number;
+  id: number;
+  code: DecidedCode;
+  /** Whoever has applied the log through this sequence has what the answer rests on, all of which is durable. */
+  sequence: number;
+  /** With `STAMP_TOO_LOW`: the stamp time to exceed. Else 0. */
+  time: number;
+  /** The instant of the cluster's time by which it was judged what has expired. */
+  atMs: number;
+  /** For people, with the last two codes: what the directory lacks. Else empty. */
+  why: string;
+}
+
 interface Registry {
   type: "registry";
   nowMs: number;
@@ -382,6 +439,7 @@ export type DirectoryMessage =
   | Members
   | MembersChanged
   | HeatElsewhere
+  | Decided
   | Registry
   | Standing
   | ReconcileBegin

@@ -23,8 +23,17 @@ export const TRACES = "traces";
 /** The feature of a node that tells its directory with `heat` which keys are used on it, and accepts `heat-elsewhere`. */
 export const HEAT = "heat";
 
+/** The feature of a node that sends `propose` and `barrier`, and of a directory that answers them with `decided`. */
+export const CONDITIONS = "conditions";
+
 /** The features that this code has. A node that shares no heat announces all but `HEAT`. */
-export const FEATURES: readonly string[] = [MEMBERS_CHANGED, INCOMPLETE_OUTBOX, TRACES, HEAT];
+export const FEATURES: readonly string[] = [
+  MEMBERS_CHANGED,
+  INCOMPLETE_OUTBOX,
+  TRACES,
+  HEAT,
+  CONDITIONS,
+];
 
 /** The versions and features that a party announces. */
 export interface Capabilities {

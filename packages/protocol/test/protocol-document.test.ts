@@ -104,6 +104,8 @@ const NODE_TYPES: Readonly<Record<NodeMessage["type"], true>> = {
   offer: true,
   reconciled: true,
   heat: true,
+  propose: true,
+  barrier: true,
   goodbye: true,
 };
 const DIRECTORY_TYPES: Readonly<Record<DirectoryMessage["type"], true>> = {
@@ -116,6 +118,7 @@ const DIRECTORY_TYPES: Readonly<Record<DirectoryMessage["type"], true>> = {
   members: true,
   "members-changed": true,
   "heat-elsewhere": true,
+  decided: true,
   registry: true,
   standing: true,
   "reconcile-begin": true,

@@ -17,6 +17,7 @@ export {
 export type { PeerInfo } from "./follow/follower.ts";
 export type { FollowOptions } from "./follow/peers.ts";
 export { admissionOf } from "./node/replica-options.ts";
+export type { ConditionalWrite, Proposals } from "./node/proposals.ts";
 export { Replica } from "./node/replica.ts";
 export type {
   Admission,

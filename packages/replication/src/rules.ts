@@ -46,6 +46,19 @@ export interface Rules {
   readonly mostClocksAreBelieved: boolean;
   /** What cannot be undone waits for a majority of clocks. */
   readonly majorityIsAwaited: boolean;
+
+  /** A condition is decided against frames that are ordered and not yet durable, too. */
+  readonly unstoredIsLookedAt: boolean;
+  /** A refusal is told once what it rests on is durable. */
+  readonly refusalsWait: boolean;
+  /** A frame that was decided about goes out once it is durable. */
+  readonly decidedGoesOutDurable: boolean;
+  /** What is proposed has a stamp above the version that it replaces. */
+  readonly proposedLiesAbove: boolean;
+  /** A condition on a version that was written plainly is refused. */
+  readonly scopeIsMarked: boolean;
+  /** A read waits for what was ordered when it began. */
+  readonly readsWaitForBarrier: boolean;
 }
 
 /** Every rule in force, as outside of simulations. */
@@ -70,4 +83,10 @@ export const ALL_RULES: Rules = {
   burialsAreFollowed: true,
   mostClocksAreBelieved: true,
   majorityIsAwaited: true,
+  unstoredIsLookedAt: true,
+  refusalsWait: true,
+  decidedGoesOutDurable: true,
+  proposedLiesAbove: true,
+  scopeIsMarked: true,
+  readsWaitForBarrier: true,
 };

@@ -141,14 +141,14 @@ describe("a node", () => {
   it("tells a directory that has the feature, and hears from it", () => {
     const heard: KeyHeat[][] = [];
     const script = scripted(heard);
-    expect(script.replica.tellHeat(() => used)).toBe(0);
+    expect(script.replica.heat.tell(() => used)).toBe(0);
     script.welcome(0, agree(capabilities()));
-    expect(script.replica.tellHeat(() => [])).toBe(0);
-    expect(script.replica.tellHeat(() => used)).toBe(1);
+    expect(script.replica.heat.tell(() => [])).toBe(0);
+    expect(script.replica.heat.tell(() => used)).toBe(1);
     script.say({ type: "heat-elsewhere", nowMs, keys: [["e", 3]] });
     expect([told(script), heard]).toEqual([[used], [[["e", 3]]]]);
     script.reconnect();
-    expect(script.replica.tellHeat(() => used)).toBe(0);
+    expect(script.replica.heat.tell(() => used)).toBe(0);
   });
 
   it("tells and hears nothing with a directory that has not, which is not even asked for", () => {
@@ -158,7 +158,7 @@ describe("a node", () => {
     const asked = (): KeyHeat[] => {
       throw new Error("Expected not to be asked");
     };
-    expect(script.replica.tellHeat(asked)).toBe(0);
+    expect(script.replica.heat.tell(asked)).toBe(0);
     script.say({ type: "heat-elsewhere", nowMs, keys: used });
     expect([told(script), heard]).toEqual([[], []]);
   });

@@ -19,6 +19,7 @@ const IS_FOR: Readonly<Record<Type, readonly ("node" | "follower")[]>> = {
   members: ["node"],
   "members-changed": ["node"],
   "heat-elsewhere": ["node"],
+  decided: ["node"],
   registry: ["follower"],
 };
 

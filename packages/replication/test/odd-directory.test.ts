@@ -29,6 +29,7 @@ const USUAL: readonly DirectoryMessage[] = [
   { type: "members", nowMs, members: [] },
   { type: "members-changed", nowMs, changed: [], gone: [] },
   { type: "heat-elsewhere", nowMs, keys: [["k", 1]] },
+  { type: "decided", nowMs, id: 1, code: null, sequence: 0, time: 0, atMs: nowMs, why: "" },
   { type: "registry", nowMs, head: 0, lowestTime: 0, members: [] },
   {
     type: "standing",

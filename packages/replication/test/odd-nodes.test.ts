@@ -31,6 +31,19 @@ function usualMessages(rig: DirectoryRig): readonly NodeMessage[] {
     { type: "offer", nowMs, id: 2, from: null, to: null, entries: [] },
     { type: "reconciled", nowMs },
     { type: "heat", nowMs, keys: [["k", 1]] },
+    {
+      type: "propose",
+      nowMs,
+      id: 1,
+      key: "k",
+      ifStamp: [1, 1],
+      stamp: [stampTimeOf(nowMs), 5],
+      value: "",
+      contentType: "a/b",
+      expiresAtMs: 0,
+      deleted: false,
+    },
+    { type: "barrier", nowMs, id: 1 },
     { type: "goodbye", nowMs },
   ];
 }

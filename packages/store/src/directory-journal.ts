@@ -369,3 +369,18 @@ function prepare(database: Database.Database): Statements {
     insertMark: database.prepare("INSERT INTO horizon_marks (at_ms, sequence) VALUES (?, ?)"),
   };
 }
+
+/** The highest stamp time that was durably admitted; 0 for none. */
+export function readAdmitted(database: Database.Database): number {
+  return database.prepare<[], number>("SELECT time FROM admitted").pluck().get() ?? 0;
+}
+
+/** Each epoch that is remembered, with the sequence before its first, oldest first. */
+export function readEpochs(
+  database: Database.Database,
+): (readonly [epoch: number, after: number])[] {
+  return database
+    .prepare<[], [number, number]>("SELECT epoch, after FROM epochs ORDER BY id")
+    .raw()
+    .all() as [number, number][];
+}

@@ -14,7 +14,7 @@ import type { DirectoryLog, Done, EntryMark, SummaryPage } from "@meridian/ports
 import { randomIdentity } from "@meridian/runtime";
 import type Database from "better-sqlite3";
 import type { DiskBytes } from "./disk.ts";
-import { readLogState, type LogStateRow } from "./directory-journal.ts";
+import { readAdmitted, readEpochs, readLogState, type LogStateRow } from "./directory-journal.ts";
 import { readCursors } from "./cursor-table.ts";
 import { readPlace, type StreamPlace } from "./stream-place.ts";
 import { countingSummaries, EntryTable, reading, type EntryFacts } from "./entry-table.ts";
@@ -302,6 +302,15 @@ export class SqliteDirectoryLog implements DirectoryLog {
     if (this.#writer.isBroken) queueMicrotask(() => this.#failSettling("The writer has died"));
   }
 
+  get mergedThrough(): number {
+    return this.#foldedThrough;
+  }
+
+  /** Calls back at once: the lock of the database keeps every other process out. */
+  confirm(done: Done): void {
+    done();
+  }
+
   /** Makes durable up to which stamp time frames are admitted, in order with `append`, and then calls `done` as that does. */
   admit(time: number, done: Done, place?: StreamPlace): void {
     this.#writer.append(
@@ -491,15 +500,4 @@ function isSameScope(a: PurgeScope, b: PurgeScope): boolean {
 function lastSequence(database: Database.Database): number {
   const last = database.prepare<[], number | null>("SELECT max(id) FROM journal").pluck().get();
   return last ?? readLogState(database).foldedThrough;
-}
-
-function readAdmitted(database: Database.Database): number {
-  return database.prepare<[], number>("SELECT time FROM admitted").pluck().get() ?? 0;
-}
-
-function readEpochs(database: Database.Database): (readonly [epoch: number, after: number])[] {
-  return database
-    .prepare<[], [number, number]>("SELECT epoch, after FROM epochs ORDER BY id")
-    .raw()
-    .all() as [number, number][];
 }

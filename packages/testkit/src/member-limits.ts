@@ -57,6 +57,18 @@ const heats: Values = {
     {},
   ],
 };
+const stampOf = (originMax: number): Values => ({
+  right: [
+    [1, 1],
+    [MOST, originMax],
+  ],
+  wrong: [[0, 1], [1, 0], [1, originMax + 1], [MOST + 1, 1], [1.5, 1], [1], ["1", 1], 1, "x", {}],
+});
+/** A value in base64 of which the schema takes at most 1 MiB. */
+const proposed: Values = {
+  right: ["", "QUI="],
+  wrong: ["x", "====", "Q Q=", "A".repeat(4 * Math.ceil(2 ** 20 / 3) + 4), null, 1, {}],
+};
 const flag: Values = { right: [true, false], wrong: [0, 1, "true", null] };
 const cursor = (sequence: unknown, logId: unknown = 7, epoch: unknown = 1): object => ({
   logId,
@@ -229,6 +241,22 @@ const VALUES: Readonly<Record<string, Readonly<Record<string, Values>>>> = {
   },
   reconciled: { nowMs: instant },
   heat: { nowMs: instant, keys: heats },
+  propose: {
+    nowMs: instant,
+    id: counted,
+    key: {
+      right: ["k", "k".repeat(1_024)],
+      wrong: ["", "\0k", "k".repeat(1_025), "\ud800", null, 1, {}],
+    },
+    // Null, which lets the entry be ordered, is tried where the log may move.
+    ifStamp: stampOf(2 ** 48 - 1),
+    stamp: { right: stampOf(2 ** 48 - 2).right, wrong: [null, ...stampOf(2 ** 48 - 2).wrong] },
+    value: proposed,
+    contentType: { right: ["", "é".repeat(127)], wrong: ["x".repeat(256), "é".repeat(128), 1, {}] },
+    expiresAtMs: { right: [0, 8.64e15], wrong: [-1, 0.5, 8.64e15 + 2, ...ODD] },
+    deleted: { right: [false], wrong: [0, 1, "true", null] },
+  },
+  barrier: { nowMs: instant, id: counted },
   goodbye: { nowMs: instant },
   welcome: {
     nowMs: instant,
@@ -294,6 +322,25 @@ const VALUES: Readonly<Record<string, Readonly<Record<string, Values>>>> = {
     gone: listOf(label, 65_536),
   },
   "heat-elsewhere": { nowMs: instant, keys: heats },
+  decided: {
+    nowMs: instant,
+    id: counted,
+    code: {
+      right: [
+        null,
+        "PRECONDITION_FAILED",
+        "NOT_SCOPED",
+        "STAMP_TOO_LOW",
+        "CONDITIONS_UNAVAILABLE",
+        "OVERLOADED",
+      ],
+      wrong: ["", "INTERNAL", 1, {}],
+    },
+    sequence: whole,
+    time: whole,
+    atMs: instant,
+    why: text,
+  },
   registry: {
     nowMs: instant,
     remembered: {

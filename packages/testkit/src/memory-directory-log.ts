@@ -169,6 +169,14 @@ export class MemoryDirectoryLog implements DirectoryLog {
     this.#commits.push(() => {}, done);
   }
 
+  get mergedThrough(): number {
+    return this.#disk.committedThrough;
+  }
+
+  confirm(done: Done): void {
+    done();
+  }
+
   admit(time: number, done: Done): void {
     this.#commits.push(() => {
       this.#disk.admittedTime = Math.max(this.#disk.admittedTime, time);

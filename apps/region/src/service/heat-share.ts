@@ -22,7 +22,7 @@ const MESSAGE_BYTES_MAX = 8 * 1024 * 1024;
 
 /** The parts that a `HeatShare` needs. */
 export interface HeatShareOptions {
-  readonly replica: Pick<Replica, "get" | "tellHeat">;
+  readonly replica: Pick<Replica, "get"> & { readonly heat: Pick<Replica["heat"], "tell"> };
   readonly memory: Pick<Memory, "lacks" | "warm" | "warming">;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -117,7 +117,7 @@ export class HeatShare {
 
   #tell(): void {
     this.#cancelTimer = undefined;
-    const told = this.#options.replica.tellHeat(() => this.#sketch.news());
+    const told = this.#options.replica.heat.tell(() => this.#sketch.news());
     this.#told.add(told);
     if (told > 0 && this.#sketch.hasMore) this.#schedule();
   }

@@ -6,6 +6,7 @@ import type { RequestAdmission } from "./admission.ts";
 import type { EntryReports } from "./entry-reports.ts";
 import type { Leases } from "./leases.ts";
 import type { Reads } from "./reads.ts";
+import type { ScopedEntries } from "./scoped-entries.ts";
 import type { Watches } from "./watches.ts";
 import type { Writes } from "./writes.ts";
 
@@ -15,6 +16,8 @@ export interface RegionService {
   readonly admission: RequestAdmission;
   readonly reads: Reads;
   readonly writes: Writes;
+  /** What is decided and read in the order of the whole cluster. */
+  readonly scoped: ScopedEntries;
   readonly leases: Leases;
   readonly watches: Watches;
   readonly reports: EntryReports;

@@ -8,6 +8,7 @@ import {
   MeridianError,
   NO_BYTES,
   revocationKey,
+  withoutScope,
   type AckLevel,
   type Entry,
 } from "@meridian/protocol";
@@ -205,7 +206,9 @@ export class Writes {
   touch(key: string, life: Life, bytes: number, ack: AckRequest): Promise<WriteResult> {
     const touched = (live: Entry | undefined): Content | undefined => {
       if (live === undefined) return undefined;
-      const { value, contentType, attributes } = live;
+      const { value, contentType } = live;
+      // The new version is written plainly, whatever the old one was.
+      const attributes = withoutScope(live.attributes);
       return { value, contentType, deleted: false, ...(attributes && { attributes }), ...life };
     };
     return this.update(key, touched, bytes, ack);

@@ -21,6 +21,13 @@ export const STALE = {
   name: "stale",
   description: "`true`: read although the region is catching up.",
 };
+export const SCOPE: Parameter = {
+  name: "scope",
+  description:
+    "`cluster`: in the order of the whole cluster, not by what this region has. A write needs one of the conditions then.",
+};
+/** The errors of requests with `scope=cluster`. */
+export const SCOPED = ["NOT_SCOPED", "CONDITIONS_UNAVAILABLE", "OUTCOME_UNKNOWN"] as const;
 export const CONDITIONS: readonly Parameter[] = [
   { name: "If-Match", description: "Write only if the region's newest entry has this ETag." },
   { name: "If-None-Match", description: "`*`: write only if the key has no live value." },

@@ -1,4 +1,4 @@
-import { NODE_STATUSES } from "@meridian/protocol";
+import { NODE_STATUSES, PROPOSALS_MAX } from "@meridian/protocol";
 import type { Metrics } from "@meridian/runtime";
 
 import type { PeerInfo } from "../follow/follower.ts";
@@ -62,6 +62,7 @@ export function registerDirectory(
     { name: "recentBytes", now: sequencer.recentBytes, max: recentBytesMax + commitBytesMax },
     { name: "offeredEntries", now: fullest((each) => each.offeredEntries), max: OFFERED_MAX },
     { name: "watchedFrames", now: fullest((each) => each.watchedFrames), max: watchedMax },
+    { name: "proposals", now: fullest((each) => each.undecided), max: PROPOSALS_MAX },
     { name: "heatBytes", ...heat.level },
     { name: "members", now: membership.size, max: presentMax },
     { name: "rememberedMembers", now: membership.known, max: membersMax },

@@ -41,6 +41,7 @@ import { Pace } from "./pace.ts";
 import type { SessionHost } from "./session-host.ts";
 import { NOTHING_REPORTED, reportOf } from "./report.ts";
 import { SessionHeat } from "./session-heat.ts";
+import { SessionProposals } from "./session-proposals.ts";
 import { SessionReconciliation } from "./session-reconciliation.ts";
 
 /** The state of one link of a directory: takes in what the peer sends, and sends what the directory has for it. */
@@ -54,6 +55,7 @@ export class DirectorySession implements ApplyingNode {
   readonly #reconciliation: SessionReconciliation;
   readonly #intake: OutboxIntake;
   readonly #heat: SessionHeat;
+  readonly #proposals: SessionProposals;
   #heardAtMs: number;
   #isClosed = false;
   /** The number of the last change of the roster that this follower has been told. */
@@ -92,6 +94,7 @@ export class DirectorySession implements ApplyingNode {
       crowded: (bytes) => host.events.emit.crowded(this, bytes),
     });
     this.#heat = new SessionHeat(host, this);
+    this.#proposals = new SessionProposals(host, this);
   }
 
   /** How the node introduced itself; undefined until it has. */
@@ -261,6 +264,11 @@ export class DirectorySession implements ApplyingNode {
     return this.#intake.watchedFrames;
   }
 
+  /** Proposals of the node that are not decided. */
+  get undecided(): number {
+    return this.#proposals.undecided;
+  }
+
   /** Whether the node waits to hear who has applied a frame of its. */
   get isWatching(): boolean {
     return this.#intake.isWatching;
@@ -315,6 +323,9 @@ export class DirectorySession implements ApplyingNode {
         return this.#reconciliation.onMessage(message);
       case "heat":
         return this.#heat.onHeat(message.keys);
+      case "propose":
+      case "barrier":
+        return this.#proposals.onMessage(message);
     }
   }
 

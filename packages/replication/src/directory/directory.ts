@@ -14,6 +14,7 @@ import type { DirectoryLimits } from "../limits.ts";
 import { Sequencer } from "../order/sequencer.ts";
 import { AppliedNews } from "./applied-news.ts";
 import { ALL_RULES, type Rules } from "../rules.ts";
+import { Conditions } from "./conditions.ts";
 import type { ClocksInfo } from "./clocks-info.ts";
 import { DirectoryClocks } from "./directory-clocks.ts";
 import { contextOf, type DirectoryContext, type DirectoryEvents } from "./directory-context.ts";
@@ -114,7 +115,9 @@ export class Directory {
     const comparisons = new KeptComparisons();
     const heat = new HeatSum(context.clock);
     const linkBytesMax = (): number => linkBytesOf(context.limits, this.#sessions.size);
-    this.#host = { ...context, ...parts, horizon: this.#horizon, comparisons, heat, linkBytesMax };
+    const horizon = this.#horizon;
+    const conditions = new Conditions(context, { ...parts, horizon });
+    this.#host = { ...context, ...parts, horizon, comparisons, heat, conditions, linkBytesMax };
     if (options.follow !== undefined) this.#peers.follow(options.follow, this.#host);
     this.#appliedNews = new AppliedNews(context, this.#membership);
     this.#turns = new ReconcileTurns(context, this.#membership);

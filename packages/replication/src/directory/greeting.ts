@@ -75,7 +75,16 @@ export function takeInNode(host: SessionHost, hello: Hello, mark: OutboxMark | u
     horizon.horizon,
     hello,
   );
-  if (isLoss) horizon.onLoss();
+  if (isLoss) {
+    horizon.onLoss();
+    host.conditions.doubt("a node has seen what this log does not have");
+  }
+  const { home } = hello;
+  if (home !== null && home.logId !== 0 && home.logId !== log.logId) {
+    host.conditions.doubt(
+      "a node has come from another log, and this one may not have all of that",
+    );
+  }
   sequencer.expectAfter(hello.incarnation, hello.outboxAcknowledged);
   sequencer.observe(hello.admittedTime);
   return { resume, welcome: welcomeOf(host, agree(hello), resume, mark) };

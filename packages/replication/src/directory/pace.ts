@@ -28,6 +28,8 @@ const BOUNDS: Readonly<Record<Repeated, Bound>> = {
   locate: WORKING,
   compare: WORKING,
   offer: WORKING,
+  propose: WORKING,
+  barrier: WORKING,
   heat: SOMETIMES,
   reconcile: RECONCILING,
   reconciled: RECONCILING,

@@ -13,6 +13,7 @@ export type NodeLinkMessage = OfType<
   | "members"
   | "members-changed"
   | "heat-elsewhere"
+  | "decided"
 >;
 
 /** What a directory tells another one that follows it. */
@@ -35,6 +36,7 @@ const FOR_NODES: Readonly<Record<NodeLinkMessage["type"], true>> = {
   members: true,
   "members-changed": true,
   "heat-elsewhere": true,
+  decided: true,
 };
 
 const FOR_FOLLOWERS: Readonly<Record<FollowerLinkMessage["type"], true>> = {

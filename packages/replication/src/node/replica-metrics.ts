@@ -1,5 +1,5 @@
 import type { ReplicaStore } from "@meridian/ports";
-import { NODE_STATUSES, unixMsOf } from "@meridian/protocol";
+import { NODE_STATUSES, PROPOSALS_MAX, unixMsOf } from "@meridian/protocol";
 import type { Metrics } from "@meridian/runtime";
 
 import type { ReplicaLimits } from "../limits.ts";
@@ -25,7 +25,7 @@ export interface BoundedParts {
 /** Registers the metrics of a replica, and how full its queues are. */
 export function registerReplica(
   metrics: Metrics,
-  replica: Pick<Replica, "info" | "status" | "reconciliations">,
+  replica: Pick<Replica, "status" | "info" | "proposals" | "reconciliations">,
   { limits, submitter, acknowledgements, positions, store, time }: BoundedParts,
 ): void {
   const told = (name: string, help: string, of: (info: ReplicaInfo) => number): void =>
@@ -79,6 +79,8 @@ export function registerReplica(
     { name: "outboxInFlightBytes", now: submitter.inFlightBytes, max: windowBytes },
     { name: "acknowledgementWaiters", now: acknowledgements.waiting, max: waitersMax },
     { name: "positionWaiters", now: positions.waiting, max: waitersMax },
+    { name: "orderWaiters", now: replica.proposals.reading, max: waitersMax },
+    { name: "proposals", now: replica.proposals.waiting, max: PROPOSALS_MAX },
   ]);
 }
 

@@ -12,7 +12,6 @@ import {
   type Entry,
   type Acknowledgement,
   type AckLevel,
-  type KeyHeat,
   type Member,
   type NodeMessage,
   type NodeStatus,
@@ -38,6 +37,7 @@ import { Home } from "./home.ts";
 import { KnownMembers } from "./known-members.ts";
 import { contextOf, type NodeContext, type NodeEvents } from "./node-context.ts";
 import { Positions } from "./positions.ts";
+import { Proposals } from "./proposals.ts";
 import { Pulse } from "./pulse.ts";
 import { Quarantine } from "./quarantine.ts";
 import { registerReplica } from "./replica-metrics.ts";
@@ -76,11 +76,14 @@ export class Replica {
   readonly #positions: Positions;
   /** How widely writes are known. */
   readonly acknowledgements: Acknowledgements;
+  /** Conditions that the directory decides for the whole cluster. */
+  readonly proposals: Proposals;
   /** The entries that the cluster has deleted while this node was away. */
   readonly quarantine: Quarantine;
   readonly #state = new ServingState();
   readonly #members = new KnownMembers();
-  readonly #heat: HeatNews;
+  /** Which keys clients have read here lately, and on other nodes. */
+  readonly heat: HeatNews;
   readonly #committed = new CommittedOutbox();
   #isStopped = false;
 
@@ -94,7 +97,8 @@ export class Replica {
     this.#position = new LogPosition(store.cursor);
     this.#choice = new DirectoryChoice(context, this.#position);
     this.#link = new ReplicaLink(context, isForNode, this.#choice);
-    this.#heat = new HeatNews(context, this.#link);
+    this.heat = new HeatNews(context, this.#link);
+    this.proposals = new Proposals(context, this.#position, this.#link);
     this.#progress = new ProgressWatch(clock, limits.stallMs, rules);
     this.#horizon = new ReplicaHorizon(store);
     this.#writes = new WritePath(context);
@@ -235,11 +239,6 @@ export class Replica {
     return this.#positions.reach(position, waitMs);
   }
 
-  /** Tells the directory which keys clients have read here lately: `news` is asked if a directory is there that wants to know. Returns how many were told. */
-  tellHeat(news: () => KeyHeat[]): number {
-    return this.#heat.tell(news);
-  }
-
   /** The replica in numbers, for an operator. */
   info(): ReplicaInfo {
     return infoOf(this.#options.store, this.#position, this.#submitter, this.#context.time, {
@@ -269,7 +268,7 @@ export class Replica {
       partCame: () => this.#progress.start(),
       drained: () => this.#submitter.pump(),
       down: () => this.#onDown(),
-      incarnationReused: () => this.#adopt(),
+      incarnationReused: () => this.#restamper.adopt(),
       betterFound: () => this.#link.move(),
       durable: (frame, entries, facts) => {
         this.#options.onChange?.(entries, facts.isNew);
@@ -314,15 +313,17 @@ export class Replica {
     const { head, outboxThrough } = welcome;
     this.#context.time.maxDriftMs = welcome.maxClockDriftMs;
     this.#context.time.hear(welcome.nowMs, askedAtMs, welcome.clock);
-    this.#heat.welcome(welcome);
-    if (this.#submitter.holdsAnother(outboxThrough, welcome.outboxTime)) return this.#adopt();
-    if (this.#restamper.owesRenewal) return this.#renewOutbox();
+    this.heat.welcome(welcome);
+    if (this.#submitter.holdsAnother(outboxThrough, welcome.outboxTime))
+      return this.#restamper.adopt();
+    if (this.#restamper.owesRenewal) return this.#restamper.renewOwed();
     this.#submitter.observeHorizon(welcome);
     this.#progress.start();
     this.#state.welcome(head, this.#context.limits.lagMax);
     this.#horizon.start(welcome.horizonMs);
     this.#disk.welcome(welcome);
     if (this.#disk.visits) return this.#updateStatus();
+    this.proposals.welcome(welcome);
     this.#settlement.begin(link, welcome);
     const { isActive: reconciles } = this.#settlement.reconciliation;
     const facts = { directory: this.#choice.current, reconciles };
@@ -339,19 +340,9 @@ export class Replica {
     this.#home.onWelcome(welcome, keys);
     this.#positions.acknowledge(acknowledgedThrough, welcome.committedThrough);
     this.#positions.check();
+    this.proposals.check();
     this.#committed.reach(acknowledgedThrough);
     this.acknowledgements.onDirectory(acknowledgedThrough);
-  }
-
-  /** Gives the database a new identity: it is an older copy of a database that went on. */
-  #adopt(): void {
-    this.#options.logger.warn("the database is a restored copy; it takes a new identity");
-    this.#restamper.adopt();
-  }
-
-  #renewOutbox(): void {
-    const said = "What a restored copy had not sent is stamped anew";
-    this.#restamper.renewOutbox(() => this.#onFailed(new MeridianError("OUT_OF_ORDER", said)));
   }
 
   /** Corrects the node's place before the parts hear that their records have failed: some of them report or save the place at once. */
@@ -401,6 +392,7 @@ export class Replica {
         this.#applier.adoptHorizon(() => this.#dueHorizon());
         this.#home.observe(message.committedThrough, message.followed);
         this.#positions.check();
+        this.proposals.check();
         this.#restamper.noteTime();
         this.#submitter.hold(message.holdBack);
         return this.#checkPulse();
@@ -418,7 +410,9 @@ export class Replica {
       case "members-changed":
         return this.#members.take(message);
       case "heat-elsewhere":
-        return this.#heat.hear(message.keys);
+        return this.heat.hear(message.keys);
+      case "decided":
+        return this.proposals.onDecided(message);
       case "reconcile-begin":
         this.#progress.reconcileMoved();
         return this.#settlement.reconciliation.begin(message);
@@ -451,6 +445,7 @@ export class Replica {
     this.#progress.logMoved();
     this.#home.advance();
     this.#positions.check();
+    this.proposals.check();
     if (this.status === "syncing") this.#updateStatus();
   }
 
@@ -458,7 +453,8 @@ export class Replica {
     this.#submitter.detach();
     this.#settlement.onDown();
     this.#members.clear();
-    this.#heat.down();
+    this.heat.down();
+    this.proposals.down();
     this.#disk.down();
     this.#updateStatus();
   }

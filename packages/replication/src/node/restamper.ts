@@ -63,8 +63,9 @@ export class Restamper {
 
   /** Gives the database a new identity, because it is an older copy of a database that went on. */
   adopt(): void {
+    const { append, random, events, logger } = this.#context;
+    logger.warn("the database is a restored copy; it takes a new identity");
     if (this.#isActive) return;
-    const { append, random, events } = this.#context;
     const incarnation = randomIdentity(random);
     // A copy that dies meanwhile has its old identity, and is found to be a copy again.
     this.renewOutbox(() => {
@@ -83,6 +84,14 @@ export class Restamper {
   /** Whether stamps of an older copy could not be made durable; `renewOutbox` tries again. */
   get owesRenewal(): boolean {
     return this.#owesRenewal && !this.#isActive;
+  }
+
+  /** Renews what `owesRenewal` is about. The link begins anew behind that. */
+  renewOwed(): void {
+    const said = "What a restored copy had not sent is stamped anew";
+    this.renewOutbox(() =>
+      this.#context.events.emit.failed(new MeridianError("OUT_OF_ORDER", said)),
+    );
   }
 
   /**

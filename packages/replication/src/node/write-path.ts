@@ -24,6 +24,7 @@ import {
   replaces,
   tombstone,
   VALUE_BYTES_MAX,
+  withoutScope,
   type Entry,
   type Stamp,
   type TraceContext,
@@ -159,8 +160,9 @@ export class WritePath {
         const said = `Expected an entry that has not expired, got one that did at ${entry.expiresAtMs}`;
         throw new MeridianError("QUARANTINED_EXPIRED", said);
       }
-      const { stamp: _, ...kept } = entry;
-      const request = { ...kept, ttlMs: 0 };
+      const { stamp: _, attributes, ...kept } = entry;
+      const plain = withoutScope(attributes);
+      const request = { ...kept, ttlMs: 0, ...(plain && { attributes: plain }) };
       return this.#stamp([check === undefined ? request : { ...request, check }], written);
     };
     this.#enqueue({ make, isOld: false, released: [id], ...needs, done });
@@ -457,7 +459,8 @@ function tracesOf(taken: readonly Taken[]): readonly TraceContext[] {
   return traces ?? UNTRACED;
 }
 
-function entryOf(key: string, content: Content, stamp: Stamp, nowMs: number): Entry {
+/** The entry that gives `key` the content from `nowMs` on. */
+export function entryOf(key: string, content: Content, stamp: Stamp, nowMs: number): Entry {
   const { value, contentType, ttlMs, expiresAtMs, deleted, attributes } = content;
   const endsAtMs = expiresAtMs ?? (ttlMs === 0 ? 0 : Math.ceil(nowMs + ttlMs));
   const plain: Entry = {

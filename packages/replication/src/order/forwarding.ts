@@ -2,6 +2,7 @@ import { Fifo } from "@meridian/runtime";
 
 import { FRAME_COST, TurnWork } from "../turn-work.ts";
 import type { OrderedFrame } from "./recent-frames.ts";
+import { SequenceWaits } from "./sequence-waits.ts";
 
 /** What a directory's forwarding works with. */
 export interface ForwardingOptions {
@@ -15,6 +16,15 @@ export interface ForwardingOptions {
   defer(callback: () => void): void;
 }
 
+interface Held {
+  readonly frame: OrderedFrame;
+  readonly highestTime: number;
+  /** Whether what the frame waits for, beside its stamps, is there. */
+  readonly mayGo: () => boolean;
+}
+
+const AT_ONCE = (): boolean => true;
+
 /**
  * Sends frames out in their order, at once if their stamps are sure to be admitted after a restart, and no frame before them waits. What has
  * waited goes out in several turns if it is much, and counts as committed only behind that.
@@ -22,8 +32,8 @@ export interface ForwardingOptions {
 export class Forwarding {
   readonly #options: ForwardingOptions;
   readonly #work: TurnWork;
-  readonly #held = new Fifo<{ readonly frame: OrderedFrame; readonly highestTime: number }>();
-  readonly #behind = new Fifo<{ readonly through: number; readonly run: () => void }>();
+  readonly #held = new Fifo<Held>();
+  readonly #behind = new SequenceWaits();
   #head: number;
 
   constructor(options: ForwardingOptions) {
@@ -40,36 +50,46 @@ export class Forwarding {
     return this.#head;
   }
 
-  push(frame: OrderedFrame, highestTime: number): void {
-    const mayGo = highestTime <= this.#options.admittedTime();
-    if (mayGo && this.#held.at(0) === undefined) this.#send(frame);
-    else this.#held.push({ frame, highestTime });
+  /** Sends the frame once `mayGo`, too. When that changes, `proceed` is to be called. */
+  push(frame: OrderedFrame, highestTime: number, mayGo: () => boolean = AT_ONCE): void {
+    const held = { frame, highestTime, mayGo };
+    if (this.#held.at(0) === undefined && this.#isDue(held)) this.#send(frame);
+    else this.#held.push(held);
+  }
+
+  /** The frames that have not gone out, in their order. */
+  *waiting(): Generator<OrderedFrame> {
+    for (let index = 0; ; index += 1) {
+      const held = this.#held.at(index);
+      if (held === undefined) return;
+      yield held.frame;
+    }
   }
 
   /** Calls `run` as soon as everything through `through` has gone out. */
   after(through: number, run: () => void): void {
     if (through <= this.#head) run();
-    else this.#behind.push({ through, run });
+    else this.#behind.add(through, run);
   }
 
-  /** The bound of admitted stamps has moved: sends what need not wait any longer, as much as a turn may. */
+  /** The bound of admitted stamps has moved, or what a frame waits for is there: sends what need not wait any longer, as much as a turn may. */
   proceed(): void {
     while (this.#work.mayGoOn()) {
       const next = this.#held.at(0);
-      if (next === undefined || next.highestTime > this.#options.admittedTime()) return;
+      if (next === undefined || !this.#isDue(next)) return;
       this.#held.shift();
       this.#work.spend(FRAME_COST, next.frame.bytes.byteLength);
       this.#send(next.frame);
     }
   }
 
+  #isDue({ highestTime, mayGo }: Held): boolean {
+    return highestTime <= this.#options.admittedTime() && mayGo();
+  }
+
   #send(frame: OrderedFrame): void {
     this.#head = frame.through;
     this.#options.forward(frame);
-    for (let next = this.#behind.at(0); next !== undefined && next.through <= this.#head;) {
-      this.#behind.shift();
-      next.run();
-      next = this.#behind.at(0);
-    }
+    this.#behind.reach(this.#head);
   }
 }

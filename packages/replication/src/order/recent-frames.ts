@@ -34,8 +34,28 @@ export class RecentFrames {
     this.#bytes += KEPT_BYTES + frame.bytes.byteLength;
   }
 
+  /** The sequence before the oldest frame; undefined if there is none. */
+  get start(): number | undefined {
+    return this.#frames.at(0)?.after;
+  }
+
+  /** The frames that end after `sequence`, in their order. */
+  *endingAfter(sequence: number): Generator<OrderedFrame> {
+    let index = Math.max(0, this.#indexFrom(sequence) - 1);
+    for (let frame = this.#frames.at(index); frame !== undefined; frame = this.#frames.at(index)) {
+      if (frame.through > sequence) yield frame;
+      index += 1;
+    }
+  }
+
   /** The frame that starts at `after`, if it is still here. */
   startingAt(after: number): OrderedFrame | undefined {
+    const frame = this.#frames.at(this.#indexFrom(after));
+    return frame?.after === after ? frame : undefined;
+  }
+
+  /** The index of the first frame that starts at or after `after`. */
+  #indexFrom(after: number): number {
     let low = 0;
     let high = this.#frames.length;
     while (low < high) {
@@ -43,8 +63,7 @@ export class RecentFrames {
       if ((this.#frames.at(middle)?.after ?? Infinity) < after) low = middle + 1;
       else high = middle;
     }
-    const frame = this.#frames.at(low);
-    return frame?.after === after ? frame : undefined;
+    return low;
   }
 
   /** Drops the oldest frames above the byte bound, of those that are durable. */

@@ -36,6 +36,8 @@ import type { DirectoryContext } from "../directory/directory-context.ts";
 import { StampCeiling, type CeilingTime } from "../time/stamp-ceiling.ts";
 import { Forwarding } from "./forwarding.ts";
 import { RecentFrames, type OrderedFrame } from "./recent-frames.ts";
+import type { FrameSource } from "./newest-versions.ts";
+import { SequenceWaits } from "./sequence-waits.ts";
 import { buryStale } from "./stale-entries.ts";
 
 /** Entries of another directory's log that are to be ordered in this one. */
@@ -51,8 +53,13 @@ export interface FollowedRun {
   readonly traces?: readonly TraceContext[];
 }
 
+/** Why a frame does not go out at once. */
+interface Hold {
+  isOver: boolean;
+}
+
 /** Orders frames: assigns their sequences, appends them to the log, and reports what is committed. */
-export class Sequencer {
+export class Sequencer implements FrameSource {
   readonly #context: DirectoryContext;
   readonly #recent: RecentFrames;
   /** The last position ordered of each outbox that has sent anything in this epoch. */
@@ -69,6 +76,8 @@ export class Sequencer {
   #admitting: number;
   /** Sends out what is ordered. */
   readonly #forwarding: Forwarding;
+  /** What waits until the log is committed. */
+  readonly #waits = new SequenceWaits();
 
   constructor(context: DirectoryContext, time: CeilingTime) {
     const { log, limits } = context;
@@ -101,6 +110,22 @@ export class Sequencer {
 
   get committedThrough(): number {
     return this.#committedThrough;
+  }
+
+  get keptFrom(): number {
+    return this.#recent.start ?? this.head;
+  }
+
+  /** The frames in memory that end after `sequence`, in their order, those that have not gone out included. */
+  *framesAfter(sequence: number): Generator<OrderedFrame> {
+    yield* this.#recent.endingAfter(sequence);
+    for (const frame of this.#forwarding.waiting()) if (frame.through > sequence) yield frame;
+  }
+
+  /** Calls `run` as soon as everything through `through` is durable. */
+  afterCommitted(through: number, run: () => void): void {
+    if (through <= this.#committedThrough) run();
+    else this.#waits.add(through, run);
   }
 
   /** The highest stamp time to admit now. */
@@ -237,41 +262,78 @@ export class Sequencer {
       const frame = { ...order, count, highestTime, block: NO_BYTES };
       return this.#context.log.append({ ...frame, ...more }, this.#committed(after, done));
     }
+    const bytes = this.#frameOf(entries, order, { highestTime, nowMs, traces });
+    this.#ordered = order.through;
+    this.#order({ ...order, bytes }, { count, highestTime, ...more }, done);
+  }
+
+  /**
+   * Orders an entry that was decided about, as a frame of no outbox, and returns its sequence. The frame goes out once it is durable, and those behind
+   * it wait for that. If it went out before, and this directory died, nobody would send the entry again at once, and yet some nodes would have it.
+   */
+  orderDecided(entry: Entry, nowMs: number, done: Done): number {
+    const after = this.#ordered;
+    const order = { after, through: after + 1, incarnation: 0, position: 0 };
+    const highestTime = entry.stamp.time;
+    const bytes = this.#frameOf([entry], order, { highestTime, nowMs, traces: [] });
+    this.#ordered = order.through;
+    this.#ceiling.admit(highestTime);
+    const hold = { isOver: !this.#context.rules.decidedGoesOutDurable };
+    this.#order({ ...order, bytes }, { count: 1, highestTime }, done, hold);
+    return order.through;
+  }
+
+  #frameOf(
+    entries: readonly Entry[],
+    order: Pick<FrameHeader, "after" | "through" | "incarnation" | "position">,
+    more: {
+      readonly highestTime: number;
+      readonly nowMs: number;
+      readonly traces: readonly TraceContext[];
+    },
+  ): Uint8Array {
     const header = {
       ...order,
       kind: FRAME_KIND.entries,
       reportApplied: false,
       incomplete: false,
-      count,
+      count: entries.length,
       committedThrough: this.#committedThrough,
-      highestTime,
-      sentAtMs: nowMs,
+      highestTime: more.highestTime,
+      sentAtMs: more.nowMs,
     };
-    const bytes = assembleFrame(header, encodeBlock(entries), encodeTraces(traces));
-    this.#ordered = order.through;
-    this.#order({ ...order, bytes }, { count, highestTime, ...more }, done);
+    return assembleFrame(header, encodeBlock(entries), encodeTraces(more.traces));
   }
 
+  /** Sends the frame out, once `hold` is over, and commits it. The hold is over when the frame is durable. */
   #order(
     frame: OrderedFrame,
     more: Pick<LogFrame, "count" | "highestTime" | "incomplete" | "followed" | "compared">,
     done: Done,
+    hold?: Hold,
   ): void {
     const { after, through, incarnation, position, bytes } = frame;
     this.#addPending(incarnation, bytes.byteLength);
-    this.#forward(frame, more.highestTime);
+    this.#forward(frame, more.highestTime, hold);
     const logged = { after, through, incarnation, position, block: blockOf(bytes), ...more };
     const committed: Done = (failure) => {
       if (failure === undefined) this.#addPending(incarnation, -bytes.byteLength);
       done(failure);
     };
-    this.#context.log.append(logged, this.#committed(through, committed));
+    const stored = this.#committed(through, committed);
+    if (hold === undefined) return this.#context.log.append(logged, stored);
+    this.#context.log.append(logged, (failure) => {
+      hold.isOver ||= failure === undefined;
+      this.#forwarding.proceed();
+      stored(failure);
+    });
   }
 
-  /** Sends a frame out, at once if its stamps are sure to be admitted after a restart, and no frame before it waits. */
-  #forward(frame: OrderedFrame, highestTime: number): void {
+  /** Sends a frame out, at once if nothing holds it, its stamps are sure to be admitted after a restart, and no frame before it waits. */
+  #forward(frame: OrderedFrame, highestTime: number, hold: Hold | undefined): void {
     if (highestTime > this.#admitting) this.#admit(this.#ceiling.boundFor(highestTime));
-    this.#forwarding.push(frame, highestTime);
+    const mayGo = hold === undefined ? undefined : (): boolean => hold.isOver;
+    this.#forwarding.push(frame, highestTime, mayGo);
   }
 
   #admit(bound: number): void {
@@ -297,6 +359,7 @@ export class Sequencer {
           this.#committedThrough = through;
           this.#recent.trim(through);
           done();
+          this.#waits.reach(through);
         });
       } else {
         this.#context.events.emit.failed(failure);

@@ -102,6 +102,25 @@ export function readUntil(name: string, text: string, nowMs: number): Life {
   );
 }
 
+/** Whether a request is for the whole cluster. Throws `INVALID_ARGUMENT`. */
+export function readScope(text: string | undefined): boolean {
+  if (text === undefined) return false;
+  if (text === "cluster") return true;
+  throw new MeridianError(
+    "INVALID_ARGUMENT",
+    `Expected \`scope\` to be \`cluster\`, got \`${text.slice(0, 100)}\``,
+  );
+}
+
+/** Reads how long to wait for a decision of the directory, from `ack` and `timeout`: it stands for `ack=directory`. Throws `INVALID_ARGUMENT`. */
+export function readScopedTimeoutMs(ack: AckRequest): number {
+  if (ack.level === "local" || ack.level === "directory") return ack.timeoutMs;
+  throw new MeridianError(
+    "INVALID_ARGUMENT",
+    `Expected \`ack=directory\` or none with \`scope=cluster\`, got \`${ack.level}\`: the directory's log always has such a write before it is answered`,
+  );
+}
+
 /** Reads a yes or no. Throws `INVALID_ARGUMENT`. */
 export function readFlag(name: string, text: string | undefined): boolean {
   if (text === undefined || text === "false") return false;

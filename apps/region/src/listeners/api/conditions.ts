@@ -2,7 +2,7 @@
  * Conditional requests (RFC 9110, section 13). An entry's stamp is its entity tag: strong, and unique over
  * all keys and times. Tags are also understood without their quotes.
  */
-import { MeridianError } from "@meridian/protocol";
+import { MeridianError, parseStamp, type Stamp } from "@meridian/protocol";
 
 import { etagOf } from "../../service/cached-record.ts";
 import type { Condition } from "../../service/requests.ts";
@@ -30,6 +30,34 @@ export function conditionOf(header: HeaderReader): Condition | undefined {
       refuse("If-None-Match", noneMatch, etag);
     }
   };
+}
+
+/**
+ * The one condition that a request for the whole cluster has: the stamp that the live version must have, or null if there must be none. Throws
+ * `INVALID_ARGUMENT` for none, and for what the directory does not decide.
+ */
+export function scopedConditionOf(header: HeaderReader): Stamp | null {
+  const match = header("if-match");
+  const noneMatch = header("if-none-match");
+  if (match === undefined && noneMatch?.trim() === "*") return null;
+  const tags = match === undefined || noneMatch !== undefined ? "*" : tagsOf("If-Match", match);
+  const [tag, ...rest] = tags === "*" ? [] : tags;
+  if (tag !== undefined && !tag.isWeak && rest.length === 0)
+    return parseStamp(tag.etag.slice(1, -1));
+  throw new MeridianError(
+    "INVALID_ARGUMENT",
+    "Expected `If-None-Match: *` or `If-Match` with one entity tag for `scope=cluster`, got something else",
+  );
+}
+
+/** The same of a delete, which only a live version can have. */
+export function scopedMatchOf(header: HeaderReader): Stamp {
+  const stamp = scopedConditionOf(header);
+  if (stamp !== null) return stamp;
+  throw new MeridianError(
+    "INVALID_ARGUMENT",
+    "Expected `If-Match` with one entity tag to delete with `scope=cluster`, got `If-None-Match`",
+  );
 }
 
 /** One of the tags that a header lists. */

@@ -3,26 +3,44 @@ import type { Answer, JsonAnswer } from "@meridian/http";
 import { MeridianError } from "@meridian/protocol";
 import type { deleted, Described, written } from "@meridian/protocol/http-api";
 
+import { PlainRecord } from "../../service/cached-record.ts";
 import {
   checkContentType,
   factsOf,
+  type AckRequest,
+  type Found,
   type SetRequest,
   type WriteResult,
 } from "../../service/requests.ts";
-import { readFlag, readTtlMs } from "../api/arguments.ts";
-import { conditionOf, noneMatchNames } from "../api/conditions.ts";
+import { readAck, readFlag, readScope, readScopedTimeoutMs, readTtlMs } from "../api/arguments.ts";
+import {
+  conditionOf,
+  noneMatchNames,
+  scopedConditionOf,
+  scopedMatchOf,
+} from "../api/conditions.ts";
 import { CONTENT_TYPE_DEFAULT, EntryFace } from "../api/entry-face.ts";
 import { keyNotFound } from "../api/found-entry.ts";
 import { entryHeaders } from "./answers.ts";
 import type { RegionExchange } from "./exchange.ts";
 import { keyOfPath } from "./key-path.ts";
 
-/** `GET /cache/<key>[?stale=]` */
+/** `GET /cache/<key>[?stale=][&scope=][&timeout=]` */
 export async function getEntry(exchange: RegionExchange): Promise<Answer> {
-  const { stale } = exchange.query("stale");
+  const { stale, scope, timeout } = exchange.query("stale", "scope", "timeout");
   const key = keyOfPath(exchange.path);
-  await exchange.admit(readFlag("stale", stale));
-  const found = exchange.service.reads.find(key);
+  const isStale = readFlag("stale", stale);
+  const isScoped = readScope(scope);
+  if (isStale && isScoped) {
+    const said =
+      "Expected `stale` or `scope=cluster`, got both: what is read in the order of the cluster is never stale";
+    throw new MeridianError("INVALID_ARGUMENT", said);
+  }
+  const { timeoutMs } = readAck(undefined, timeout);
+  await exchange.admit(isStale);
+  const found = isScoped
+    ? await findScoped(exchange, key, timeoutMs)
+    : exchange.service.reads.find(key);
   if (found === undefined) throw keyNotFound(key);
   const { record, tier } = found;
   const face = new EntryFace(record);
@@ -40,14 +58,27 @@ export async function getEntry(exchange: RegionExchange): Promise<Answer> {
   ]);
 }
 
-/** `PUT /cache/<key>[?ttl=][&ack=][&timeout=]` */
+async function findScoped(
+  { service }: RegionExchange,
+  key: string,
+  timeoutMs: number,
+): Promise<Found | undefined> {
+  const entry = await service.scoped.find(key, timeoutMs);
+  return entry && { record: new PlainRecord(entry), tier: "store" };
+}
+
+/** `PUT /cache/<key>[?ttl=][&ack=][&timeout=][&scope=]` */
 export async function putEntry(exchange: RegionExchange): Promise<WrittenAnswer> {
   const { service } = exchange;
-  const query = exchange.query("ttl", "ack", "timeout");
+  const query = exchange.query("ttl", "ack", "timeout", "scope");
   const key = keyOfPath(exchange.path);
   const ttlMs = readTtlMs(query.ttl);
   const ack = exchange.readAck(query.ack, query.timeout);
   const contentType = contentTypeOf(exchange) ?? CONTENT_TYPE_DEFAULT;
+  if (readScope(query.scope)) {
+    const life = ttlMs !== undefined && { ttlMs };
+    return putScoped(exchange, { key, contentType, ...life }, ack);
+  }
   // Nothing is awaited that is there: each await of a write costs about as much as reading its head.
   const admitted = exchange.admit();
   if (admitted !== undefined) await admitted;
@@ -60,14 +91,35 @@ export async function putEntry(exchange: RegionExchange): Promise<WrittenAnswer>
   );
 }
 
-/** `DELETE /cache/<key>[?ack=][&timeout=]` */
+async function putScoped(
+  exchange: RegionExchange,
+  request: Omit<SetRequest, "value">,
+  ack: AckRequest,
+): Promise<WrittenAnswer> {
+  const { scoped, writes } = exchange.service;
+  const ifStamp = scopedConditionOf(exchange.header);
+  const needs = { timeoutMs: readScopedTimeoutMs(ack), deadlineMs: ack.deadlineMs };
+  scoped.checkLength(Number(exchange.header("content-length") ?? 0));
+  await exchange.admit();
+  const value = await exchange.body(writes.valueBytesMax);
+  return answerWritten(exchange, await scoped.set({ ...request, value }, ifStamp, needs));
+}
+
+/** `DELETE /cache/<key>[?ack=][&timeout=][&scope=]` */
 export async function deleteEntry(
   exchange: RegionExchange,
 ): Promise<JsonAnswer<Described<typeof deleted>>> {
   const { service } = exchange;
-  const query = exchange.query("ack", "timeout");
+  const query = exchange.query("ack", "timeout", "scope");
   const key = keyOfPath(exchange.path);
   const ack = exchange.readAck(query.ack, query.timeout);
+  if (readScope(query.scope)) {
+    const ifStamp = scopedMatchOf(exchange.header);
+    const needs = { timeoutMs: readScopedTimeoutMs(ack), deadlineMs: ack.deadlineMs };
+    await exchange.admit();
+    const written = await service.scoped.delete(key, ifStamp, needs);
+    return answerWritten(exchange, written, { deleted: true });
+  }
   await exchange.admit();
   const result = await service.writes.delete(key, ack, conditionOf(exchange.header));
   return answerWritten(exchange, result, { deleted: result.deleted });
