@@ -1,6 +1,7 @@
 /** One simulated life of a cluster, drawn from a seed: writes, faults, healing, and then the checks. */
 import type { Promises } from "./auditor.ts";
 import { checkContents, checkCursors, checkStamps } from "./checks.ts";
+import { liveByConditions } from "./conditions-life.ts";
 import { SimulatedCluster } from "./cluster.ts";
 import { allFaults, clockFaults, scheduleFaults, slowDisks, smallLimits } from "./faults.ts";
 import { checkConverged, checkRest, heal } from "./healing.ts";
@@ -33,9 +34,10 @@ const FAULTS_MS = 12_000;
  * - `all`: all faults of machines, disks, networks and clocks.
  * - `clocks`: nodes restart with their clocks set anew, and the directory's clock is set; nothing else.
  * - `horizon`: all faults but wrong clocks, except that some seeds have one wrong clock. Tombstones are kept for seconds, and nodes and directories are away for longer.
+ * - `conditions`: nodes and directories are killed, cut off and full; clients write by conditions for the whole cluster.
  * - `time`: the clocks of a minority of the machines are wrong by any amount, and expired values are emptied at once.
  */
-export type Faults = "all" | "clocks" | "horizon" | "time";
+export type Faults = "all" | "clocks" | "conditions" | "horizon" | "time";
 
 /** The faults of a seed: a fifth of the seeds have `horizon`, another fifth `time`, the others `all`. */
 export function faultsOf(seed: number): Faults {
@@ -53,6 +55,7 @@ export function simulate(
   directories = 1,
 ): Promise<Outcome> {
   if (faults === "horizon") return liveBeyondHorizon(seed, parts, directories);
+  if (faults === "conditions") return liveByConditions(seed, parts);
   if (faults === "time") return liveByWrongClocks(seed, parts, directories);
   return live(seed, parts, faults, directories);
 }

@@ -17,6 +17,7 @@ export type { StoreHarness } from "./store-harness.ts";
 export { directoryLogContract } from "./directory-log-contract.ts";
 export { membersOf, oddMessages, type OddMessage } from "./member-limits.ts";
 export { frameWith, welcomeWith } from "./directory-words.ts";
+export { wrongOrder, type RegisterOperation } from "./linearizability.ts";
 export { heartbeatOf, helloOf } from "./node-words.ts";
 export { oddFrames } from "./odd-frames.ts";
 export { EMPTY_STORE } from "./empty-store.ts";

@@ -1,3 +1,4 @@
+import { CONDITION_RULES } from "./condition-rules.ts";
 import { HORIZON_RULES } from "./horizon-rules.ts";
 import { LOG_RULES } from "./log-rules.ts";
 import { PLANTED_BUGS } from "./planted-bugs.ts";
@@ -11,5 +12,6 @@ export const ALL_RULES: readonly Rule[] = [
   ...LOG_RULES,
   ...HORIZON_RULES,
   ...TIME_RULES,
+  ...CONDITION_RULES,
   ...PLANTED_BUGS,
 ];
