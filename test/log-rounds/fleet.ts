@@ -1,4 +1,4 @@
-/** Three nats-servers, two directories over one stream, and two regions: all as processes, which can be killed. */
+/** Three nats-servers, two directories over one stream, and a region at each of them: all as processes, which can be killed. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -15,7 +15,7 @@ import { freePort } from "../support/free-port.ts";
 import { NatsServers } from "../support/nats-servers.ts";
 
 /** What is killed. */
-export type Victim = "leader of the stream" | "writing directory" | "standby";
+export type Victim = "leader of the stream" | "writing directory" | "serving directory";
 
 const STREAM = "meridian-meridian";
 
@@ -48,8 +48,9 @@ class DirectoryKeeper {
     return this.#says("listening on");
   }
 
-  get isStandby(): boolean {
-    return !this.isWriter && this.#says("stands by");
+  /** Whether it serves nodes while the other one has the log. */
+  get isServing(): boolean {
+    return !this.isWriter && this.#says("serves nodes beside");
   }
 
   async start(): Promise<void> {
@@ -108,31 +109,30 @@ export class Fleet {
       await this.servers.kill(index);
       return () => this.servers.startServer(index);
     }
-    const isVictim = ({ isWriter, isStandby }: DirectoryKeeper): boolean =>
-      victim === "standby" ? isStandby : isWriter;
+    const isVictim = ({ isWriter, isServing }: DirectoryKeeper): boolean =>
+      victim === "serving directory" ? isServing : isWriter;
     const directory = await until(`there is a ${victim}`, () => this.#directories.find(isVictim));
     await directory.kill();
     return () => directory.start();
   }
 
-  /** Resolves once the stream has all replicas, one directory writes and the other stands by. */
+  /** Resolves once the stream has all replicas, one directory writes and the other serves beside it. */
   async whole(): Promise<void> {
     await until("the stream has all replicas", () => this.servers.isWhole(STREAM), WHOLE_MS);
     const isWhole = (): boolean =>
       this.#directories.some(({ isWriter }) => isWriter) &&
-      this.#directories.some(({ isStandby }) => isStandby);
-    await until("a directory writes and another stands by", isWhole, WHOLE_MS);
+      this.#directories.some(({ isServing }) => isServing);
+    await until("a directory writes and another serves", isWhole, WHOLE_MS);
   }
 
-  /** The one digest of the writing directory and all regions, once they are equal. */
+  /** The one digest of all directories and regions, once they are equal. */
   async converged(): Promise<string> {
     return await until(
       "equal digests",
       async () => {
-        const writer = this.#directories.find(({ isWriter }) => isWriter);
-        const urls = [...this.regions, ...(writer === undefined ? [] : [writer.url])];
+        const urls = [...this.regions, ...this.#directories.map(({ url }) => url)];
         const digests = await Promise.all(urls.map((url) => digestOf(url)));
-        return new Set(digests).size === 1 && writer !== undefined ? digests[0] : undefined;
+        return new Set(digests).size === 1 ? digests[0] : undefined;
       },
       WHOLE_MS,
     );
@@ -180,13 +180,13 @@ export class Fleet {
     await Promise.all(this.#directories.map((directory) => directory.start()));
     const urls = this.#directories.map(({ url }) => url);
     this.#regions = await Promise.all(
-      FIVE_PLACES.slice(0, 2).map((place) =>
+      FIVE_PLACES.slice(0, 2).map((place, index) =>
         Program.start({
           name: place.id,
           program: "region",
           args: [
             ...placeArguments("127.0.0.1", 0, folder(place.id)),
-            ...regionArguments(place, urls),
+            ...regionArguments(place, index === 0 ? urls : urls.toReversed()),
           ],
         }),
       ),

@@ -1,5 +1,5 @@
 /**
- * A directory's log on three nats-servers, under load, while the leader of the stream, the writing directory and the standby are killed in turn:
+ * A directory's log on three nats-servers, under load, while the leader of the stream, the writing directory and the one that serves beside it are killed in turn:
  *
  *   npm run hunt:log -- [--rounds 20] [--writers 32] [--seed 1]
  *
@@ -13,7 +13,11 @@ import { HAS_NATS, NATS_VERSION } from "../support/nats-servers.ts";
 import type { Victim } from "./fleet.ts";
 import { killInRounds } from "./rounds.ts";
 
-const VICTIMS: readonly Victim[] = ["leader of the stream", "writing directory", "standby"];
+const VICTIMS: readonly Victim[] = [
+  "leader of the stream",
+  "writing directory",
+  "serving directory",
+];
 
 const { values } = parseArgs({
   options: {

@@ -1,5 +1,5 @@
 /**
- * Rounds of `kill -9` under load: of the leader of the stream, of the directory that writes, of the one that stands by. Every write asks for
+ * Rounds of `kill -9` under load: of the leader of the stream, of the directory that writes, of the one that serves beside it. Every write asks for
  * `ack=directory`. After the rounds all directories and regions are killed and others started on empty disks, so what they have comes from the
  * stream alone; and every write that was acknowledged must be there, or a later one of its key.
  */
@@ -128,7 +128,7 @@ export async function killInRounds(options: RoundsOptions): Promise<RoundsReport
     let gapsMs = 0;
     writing.start(fleet.regions, writers);
     for (let round = 1; round <= rounds; round += 1) {
-      const victim = victims[(round - 1) % victims.length] ?? "standby";
+      const victim = victims[(round - 1) % victims.length] ?? "serving directory";
       await writing.more(STEADY + Math.floor(random.next() * STEADY));
       const { acknowledged } = writing;
       writing.mark();

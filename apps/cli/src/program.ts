@@ -145,7 +145,7 @@ function addDev(program: Command, io: CliIo, done: (exitCode: number) => void): 
     .description("Runs a directory and five regions on this machine until Ctrl-C.")
     .option(
       "--directories <count>",
-      "how many directories, which follow each other (default: 1; 2 with `--log nats`, of which one stands by)",
+      "how many directories, which follow each other (default: 1; 2 with `--log nats`, which both serve regions)",
     )
     .option("--regions <count>", "how many regions")
     .option("--region <id=lat,lon>", "a region, instead of the default ones; repeatable", collect)

@@ -27,7 +27,7 @@ describe.skipIf(VERSION === undefined)("`dev --log nats` (needs nats-server)", (
     const [port, data] = [await freePort(10), temporary()];
     const run = await startNats(port, data);
     await run.says(/Ready in .* 2 directories and 1 region\./);
-    await run.says(/directory-2 \| .*this one stands by/);
+    await run.says(/directory-2 \| .*serves nodes beside the directory that writes/);
     expect(run.stdout()).toContain(
       `The first directory writes the log at nats://127.0.0.1:${port + 3},127.0.0.1:${port + 4},127.0.0.1:${port + 5}`,
     );

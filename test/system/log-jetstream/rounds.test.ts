@@ -6,10 +6,10 @@ import { killInRounds } from "../../log-rounds/rounds.ts";
 import { HAS_NATS, NATS_VERSION } from "../../support/nats-servers.ts";
 
 describe.skipIf(!HAS_NATS)(`a log on nats-server ${NATS_VERSION} (needs nats-server)`, () => {
-  it("has all that was acknowledged when its leader, its writer and its standby were killed under load", async () => {
+  it("has all that was acknowledged when its leader, its writer and the directory beside it were killed under load", async () => {
     const { lost, first } = await killInRounds({
       rounds: 3,
-      victims: ["leader of the stream", "writing directory", "standby"],
+      victims: ["leader of the stream", "writing directory", "serving directory"],
       writers: 8,
       random: seededRandom(1),
     });

@@ -37,7 +37,7 @@ export function formatBanner(
     table,
     ...(log === undefined
       ? []
-      : [`The first directory writes the log at ${log}; others stand by.`]),
+      : [`The first directory writes the log at ${log}; all serve regions.`]),
     playgroundUrl === undefined
       ? `The world in a browser: ${directoryUrl}`
       : `The world in a browser, with a page to cut regions off and heal them: ${playgroundUrl}`,

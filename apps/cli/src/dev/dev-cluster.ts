@@ -66,7 +66,7 @@ export class DevCluster {
     });
   }
 
-  /** Starts all programs at the same time, but for directories that stand by. Regions dial the directory until it listens. */
+  /** Starts all programs at the same time, but for directories beside the one that writes. Regions dial the directory until it listens. */
   start(): void {
     this.#addServers();
     this.#addDirectories();
@@ -114,7 +114,10 @@ export class DevCluster {
     config.regions.forEach((region, index) => {
       const { id } = region;
       const port = ports.regions[index];
-      const args = [...regionArguments(region, dialled?.(id) ?? urls)];
+      // Over a stream, each directory is the first choice of some regions.
+      const first = config.log === "nats" ? index % urls.length : 0;
+      const ordered = [...urls.slice(first), ...urls.slice(0, first)];
+      const args = [...regionArguments(region, dialled?.(id) ?? ordered)];
       // The `url` of the cluster file is an address on the node's own machine.
       if (config.clusterFile !== undefined) args.push(`--url=${urlOf(port)}`);
       this.#add(id, commandOf(regionProgram, [...this.#common(join(dataPath, id), port), ...args]));

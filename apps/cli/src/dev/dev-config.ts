@@ -66,7 +66,7 @@ export function readDevConfig(flags: DevFlags): DevConfig {
     throw invalid("Expected `--region` or `--regions`, got both");
   }
   const { log = "sqlite" } = flags;
-  // With a stream, one directory writes, and another one stands by.
+  // With a stream, one directory writes, and both serve.
   const directories = countedDirectories(flags.directories, log === "nats" ? 2 : 1, firstPort);
   const regions = flags.region?.map(readRegionFlag) ?? firstPlaces(flags.regions);
   return { directories, regions: checkIds(directories, regions), clusterFile: undefined, log };
