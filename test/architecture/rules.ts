@@ -134,6 +134,7 @@ const TEST_TOOLS = ["vitest", "fast-check"];
  */
 const FLOORS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   "packages/replication/src": [
+    ["serve"],
     ["node", "directory"],
     ["follow"],
     ["intake", "link", "reconcile", "order", "horizon"],

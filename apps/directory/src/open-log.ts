@@ -1,4 +1,9 @@
-import type { SnapshotNews } from "@meridian/log-jetstream";
+import type {
+  FollowedLog,
+  RelayHostEvents,
+  SnapshotNews,
+  StandbyServer,
+} from "@meridian/log-jetstream";
 import type { DirectoryLog } from "@meridian/ports";
 import { MeridianError } from "@meridian/protocol";
 import { openDirectoryLog, type SqliteDirectoryLog, type StoreOptions } from "@meridian/store";
@@ -12,6 +17,8 @@ export interface OpenLog {
   readonly state: SqliteDirectoryLog;
   /** How the keeping of snapshots in a stream goes; null without a stream. */
   snapshots(): SnapshotNews | null;
+  /** Takes in the links of nodes that other directories of the stream serve. Returns what ends it. */
+  takeLinks(events: RelayHostEvents): () => void;
   /** Finishes what was appended, then lets go of the files. */
   close(): Promise<void>;
 }
@@ -34,6 +41,8 @@ export interface LogPlace extends Pick<
   readonly onLost: (failure: MeridianError) => void;
   /** Called once if another directory writes the log, so that this one waits. */
   readonly onStandby?: (() => void) | undefined;
+  /** Begins to serve nodes while another directory writes the log. */
+  readonly serveBeside?: ((log: FollowedLog) => Promise<StandbyServer>) | undefined;
   /** Called while the stream gives no answer and another directory may write it: nodes are better off there. */
   readonly onCutOff?: ((why: MeridianError) => void) | undefined;
 }
@@ -43,7 +52,8 @@ const IN_FOLDER = "sqlite";
 
 /** Opens the log. In a stream, this waits while another directory writes it. */
 export async function openLog(place: LogPlace): Promise<OpenLog> {
-  const { log: address, logCredentials, cluster, store, onLost, onStandby, onCutOff } = place;
+  const { log: address, logCredentials, cluster, store, ...listeners } = place;
+  const { onLost, onStandby, serveBeside, onCutOff } = listeners;
   if (address === null || address === IN_FOLDER) return openInFolder(store, address !== null);
   // Only who uses NATS pays for loading it.
   const { openStreamLog } = await import("@meridian/log-jetstream");
@@ -58,10 +68,17 @@ export async function openLog(place: LogPlace): Promise<OpenLog> {
     store,
     onLost,
     onStandby,
+    serveBeside,
     onCutOff,
   });
   const { state } = log;
-  return { log, state, snapshots: () => log.snapshots, close: () => log.close() };
+  return {
+    log,
+    state,
+    snapshots: () => log.snapshots,
+    takeLinks: (events) => log.takeLinks(events, store.logger),
+    close: () => log.close(),
+  };
 }
 
 /** Opens a log in the data folder. One that is made from a stream may only go on there alone if it leaves the stream for good. */
@@ -81,5 +98,11 @@ async function openInFolder(store: StoreOptions, leaves: boolean): Promise<OpenL
       committedThrough,
     });
   }
-  return { log: state, state, snapshots: () => null, close: () => state.close() };
+  return {
+    log: state,
+    state,
+    snapshots: () => null,
+    takeLinks: () => () => {},
+    close: () => state.close(),
+  };
 }

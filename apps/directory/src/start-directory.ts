@@ -1,18 +1,6 @@
 import { join } from "node:path";
 
-import {
-  connectionsMaxOf,
-  EventStreams,
-  HistoryNews,
-  HttpServer,
-  isLoopback,
-  OriginPolicy,
-  principalOf,
-  RateLimits,
-  RequestLimit,
-  SlowRequests,
-  type TlsTrust,
-} from "@meridian/http";
+import { connectionsMaxOf, HttpServer, RateLimits, SlowRequests } from "@meridian/http";
 import {
   defaultsOf,
   DIRECTORY_OPTIONS,
@@ -21,11 +9,9 @@ import {
   type LogSettings,
 } from "@meridian/options";
 import type { Link, LinkEvents } from "@meridian/ports";
-import type { DirectorySays } from "@meridian/doctor";
-import { MeridianError, type Coordinates } from "@meridian/protocol";
-import { Directory, type AbsentMember, type FollowOptions } from "@meridian/replication";
+import { MeridianError } from "@meridian/protocol";
+import { Directory, type FollowOptions } from "@meridian/replication";
 import {
-  History,
   Metrics,
   silentLogger,
   systemClock,
@@ -34,35 +20,17 @@ import {
   type Logger,
   type Random,
 } from "@meridian/runtime";
-import { registerSecurity, Security } from "@meridian/security";
-import { DATABASE_NAMES, LiveBackup, registerStore, type StoreTuning } from "@meridian/store";
-import { registerBuild, registerProcess } from "@meridian/supervision";
-import {
-  dialLink,
-  LINK_BYTES_MAX,
-  linkCuts,
-  type LinkCuts,
-  LinkListener,
-} from "@meridian/transport";
+import { Security } from "@meridian/security";
+import { DATABASE_NAMES, type StoreTuning } from "@meridian/store";
+import { dialLink, linkCuts, type LinkCuts } from "@meridian/transport";
 
-import { directoryHandlers } from "./http/directory-listener.ts";
-import { DIRECTORY_LINES } from "./history-lines.ts";
-import type { DirectoryService } from "./http/directory-service.ts";
-import { identityOf, placeOf } from "./identity.ts";
-import { LinkTokens } from "./link-tokens.ts";
-import { dataOf } from "./log-data.ts";
+import { placeOf } from "./identity.ts";
 import { LogHealth } from "./log-health.ts";
 import { learnRevocations } from "./log-pages.ts";
-import { NodeNews } from "./http/node-news.ts";
-import type { NodeProgress } from "./http/node-progress.ts";
-import { nodesBody, type NodeSource } from "./http/nodes.ts";
-import { statusOf } from "./http/status.ts";
-import { NodeRegistry } from "./node-registry.ts";
 import { openLog, type OpenLog } from "./open-log.ts";
+import { serve, type Changing, type MachineListeners, type Settled } from "./serve.ts";
+import { serveBeside, type Running } from "./serve-beside.ts";
 import { streamEvents } from "./stream-events.ts";
-import { programVersion } from "./version.ts";
-import { NodeViews } from "./views/node-views.ts";
-import { Troubles } from "./views/troubles.ts";
 
 /** How a directory is started: as its flags say, with their defaults for what is not given. */
 export interface DirectoryOptions extends Omit<
@@ -101,8 +69,6 @@ export interface RunningDirectory {
   stop(): Promise<void>;
 }
 
-const LINK_PATH = "/replicate";
-
 /** Connections on which no answer comes are cut this long after the stop, in milliseconds. */
 const GRACE_MS = 1_000;
 
@@ -139,16 +105,30 @@ export async function startDirectory(given: DirectoryOptions): Promise<RunningDi
   // The address first: a directory that cannot have it must not begin a new epoch of the log.
   await server.listen(options.host, options.port);
   const { url } = server;
+  const settled = { ...options, clock, random, security, metrics, place };
+  const changing: Changing = {
+    slow: new SlowRequests(clock, logger, options.slowRequest ?? Infinity),
+    lag: { maxMs: options.lagMax },
+    limits: rateLimitsOf(settled),
+  };
   let opened: OpenLog;
-  const running: Running = { directory: undefined };
+  const running: Running = { directory: undefined, leave: undefined };
   const health = new LogHealth(logger);
   const { onDamaged } = health;
+  const parts = { ...settled, ...changing };
+  let isWatched = false;
+  const watch = (): void => {
+    if (!isWatched) watchSecurity(security, server, running, clock);
+    isWatched = true;
+  };
   try {
     checkPeers(dials, url);
     const path = join(options.data, DATABASE_NAMES.directory);
     const expiryNowMs = (): number | undefined => running.directory?.clocks.confirmedNowMs;
     const store = { path, durability, clock, expiryNowMs, random, logger, tuning, onDamaged };
-    opened = await openLog({ ...options, store, ...streamEvents(options, server, running) });
+    const beside = serveBeside(parts, { server, health, running, watch });
+    const events = { ...streamEvents(options, server, running), serveBeside: beside };
+    opened = await openLog({ ...options, store, ...events });
   } catch (failure) {
     await server.close(0);
     throw failure;
@@ -159,17 +139,8 @@ export async function startDirectory(given: DirectoryOptions): Promise<RunningDi
       horizonMs: options.horizon,
     });
   }
-  const settled = { ...options, clock, random, security, metrics, place };
-  const changing: Changing = {
-    slow: new SlowRequests(clock, logger, options.slowRequest ?? Infinity),
-    lag: { maxMs: options.lagMax },
-    limits: rateLimitsOf(settled),
-  };
-  const stop = serve({ ...settled, ...changing }, server, opened, health, running);
-  security.watch(
-    (certificate) => server.reload(certificate),
-    () => (running.directory?.isWhole === true ? clock.nowMs() : undefined),
-  );
+  const stop = serveAsWriter(parts, { server, opened, health, running });
+  watch();
   logger.info(`listening on ${url}`, { cluster: options.cluster, epoch: opened.log.epoch });
   let stopped: Promise<void> | undefined;
   return {
@@ -182,27 +153,56 @@ export async function startDirectory(given: DirectoryOptions): Promise<RunningDi
   };
 }
 
-/** The directory machine, once it has been made. The log is opened first, and asks the machine for the time later. */
-interface Running {
-  directory: Directory | undefined;
+/** Watches certificates, tokens, and until when all revocations are known. */
+function watchSecurity(
+  security: Security,
+  server: HttpServer,
+  running: Running,
+  clock: Clock,
+): void {
+  security.watch(
+    (certificate) => server.reload(certificate),
+    () => (running.directory?.isWhole === true ? clock.nowMs() : undefined),
+  );
 }
 
-/** The options after defaults. */
-type Settled = DirectoryOptions &
-  Omit<DirectoryFlags, "clusterFile" | keyof LogSettings> & {
-    readonly clock: Clock;
-    readonly random: Random;
-    readonly logger: Logger;
-    readonly security: Security;
-    readonly metrics: Metrics;
-    readonly place: Coordinates | undefined;
+/** Serves as the directory that orders the log. What has served nodes beside another one ends then, and its nodes come back. */
+function serveAsWriter(
+  options: Settled & Changing,
+  parts: {
+    readonly server: HttpServer;
+    readonly opened: OpenLog;
+    readonly health: LogHealth;
+    readonly running: Running;
+  },
+): () => Promise<void> {
+  const { server, opened, running } = parts;
+  const { security, logger, cluster } = options;
+  const cuts = linkCuts(options);
+  const { leave } = running;
+  let directory: Directory | undefined;
+  const make = (listeners: MachineListeners): Directory => {
+    directory = new Directory({ ...machineOptions(options, opened.log, cuts), ...listeners });
+    return directory;
   };
-
-/** What may change while it runs. */
-interface Changing {
-  readonly slow: SlowRequests;
-  readonly lag: { maxMs: number };
-  readonly limits: RateLimits;
+  const stop = serve(options, { ...parts, cuts, make });
+  if (directory === undefined) throw new Error("Expected `serve` to make a machine");
+  const machine: Directory = directory;
+  running.directory = machine;
+  const endLinks = opened.takeLinks({
+    accept: (link, address, feed) => machine.accept(link, address, feed),
+    registry: () => machine.registry,
+  });
+  void leave?.();
+  return async () => {
+    logger.info("stopping", { cluster });
+    security.stop();
+    await stop(async () => {
+      endLinks();
+      await server.close(GRACE_MS);
+    });
+    await opened.close();
+  };
 }
 
 function change(
@@ -214,73 +214,6 @@ function change(
   lag.maxMs = lagMax;
   limits.change({ perSecond: rateLimit, burst: rateBurst });
   server.boundConnections(connectionsMaxOf(connectionsMax, logger));
-}
-
-/** Connects the parts on a listening server and an open log. Returns the function that stops them. */
-function serve(
-  options: Settled & Changing,
-  server: HttpServer,
-  opened: OpenLog,
-  health: LogHealth,
-  running: Running,
-): () => Promise<void> {
-  const { cluster, clock, logger, metrics, security, onFatal, slow, lag } = options;
-  const { log, state } = opened;
-  const cuts = linkCuts(options);
-  const startedAtMs = clock.nowMs();
-  let leaving: MeridianError | undefined;
-  const directory = new Directory({
-    ...machineOptions(options, log, cuts),
-    onMembers: () => nodes.changed(),
-    onReserved: (entries) => security.revocations.take(entries),
-    onFatal: (failure) => {
-      leaving = goingAway(`The log cannot be written: ${failure.message}`);
-      onFatal?.(failure);
-    },
-  });
-  running.directory = directory;
-  const nodes = newsOf(directory, options);
-  const links = linksOf(directory, options, cuts, nodes.news.progress);
-  const backups = backupsOf(options);
-  const service: DirectoryService = {
-    ...nodes.source,
-    ...dataOf(state, directory),
-    ...identityOf(options),
-    news: nodes.news,
-    history: nodes.history,
-    streams: nodes.streams,
-    ...askingOf(options, nodes, { url: server.url, status: () => statusOf(service) }),
-    backups,
-    startedAtMs,
-    lag,
-    clock,
-    logger,
-    info: () => directory.info(),
-    notReady: () => leaving ?? health.damage ?? directory.notReady,
-    damage: () => health.damage,
-    snapshots: () => opened.snapshots(),
-    metrics,
-    limit: new RequestLimit(metrics, () => server.cuts.tell("request")),
-    limits: options.limits,
-    slow,
-    origins: new OriginPolicy(options.allowOrigin ?? [], server.ownUrls),
-  };
-  const endMeasuring = measure(options, { log, state }, health);
-  directory.start();
-  nodes.history.start();
-  server.handle(directoryHandlers(service, { [LINK_PATH]: links.upgrade }, security.authenticator));
-  return async () => {
-    logger.info("stopping", { cluster });
-    security.stop();
-    leaving ??= goingAway("The directory is shutting down");
-    endMeasuring();
-    directory.stop();
-    links.stop();
-    await nodes.close();
-    await server.close(GRACE_MS);
-    await backups.stop();
-    await opened.close();
-  };
 }
 
 /** What the directory machine is given, but for whom it tells of what happens. */
@@ -298,130 +231,8 @@ function machineOptions(options: Settled, log: OpenLog["log"], cuts: LinkCuts) {
   };
 }
 
-/** Makes the parts that send events: of nodes, and of the directory's own numbers. */
-function newsOf(directory: Directory, { clock, metrics, logger }: Settled) {
-  const registry = new NodeRegistry(directory, clock);
-  const source: NodeSource = {
-    registry,
-    absent: () => directory.absent,
-    forget: (id) => forgetNode(directory, id).finally(() => news.changed()),
-  };
-  const streams = new EventStreams({ clock, metrics });
-  const kept = new History({ lines: DIRECTORY_LINES, metrics, clock });
-  const history = new HistoryNews({ history: kept, streams, logger });
-  const peers = () => directory.info().peers;
-  const news = new NodeNews({ source, peers, streams, clock, logger });
-  const changed = (): void => {
-    registry.changed();
-    news.changed();
-  };
-  const close = (): Promise<void> => {
-    history.stop();
-    return streams.close();
-  };
-  return { source, streams, news, history, changed, close };
-}
-
-/** Makes the parts that ask other programs for the clients of this directory. */
-function askingOf(
-  {
-    security,
-    clock,
-    metrics,
-    host,
-    allowHost,
-    insecureNoTls: insecure,
-    tlsClientCa,
-    peer,
-  }: Settled,
-  { source, streams }: Pick<ReturnType<typeof newsOf>, "source" | "streams">,
-  own: { readonly url: string; readonly status: () => DirectorySays },
-): Pick<DirectoryService, "views" | "troubles"> {
-  const trust = (): TlsTrust => {
-    const { headers: _, cert, key, ...trusted } = security.dialing;
-    // If a client certificate is demanded, the client has shown its own, so the directory may use its certificate for the client's request. Otherwise
-    // it must not.
-    return tlsClientCa === null ? trusted : { ...trusted, cert, key };
-  };
-  // Behind a proxy, others ask it under the proxy's name.
-  const isProxied = (allowHost ?? []).length > 0;
-  const isPrivate = !isProxied && (host === "localhost" || isLoopback(host));
-  const parts = { trust, insecure, isPrivate, clock, metrics };
-  const said = () => ({ status: own.status(), ...nodesBody(source) });
-  return {
-    views: new NodeViews({ ...parts, source, peers: peer ?? [], streams }),
-    troubles: new Troubles({ ...parts, url: own.url, own: said }),
-  };
-}
-
-/** Registers the metrics that belong to no part. Returns the function that ends the measuring. */
-function measure(
-  { metrics, clock, data, security }: Settled,
-  { log, state }: Pick<OpenLog, "log" | "state">,
-  health: LogHealth,
-): () => void {
-  registerStore(metrics, {
-    path: join(data, DATABASE_NAMES.directory),
-    stats: () => state.stats(),
-    isShort: () => log.stall !== undefined,
-    isDamaged: () => health.damage !== undefined,
-  });
-  registerSecurity(metrics, security);
-  registerBuild(metrics, programVersion());
-  return registerProcess(metrics, clock);
-}
-
 function rateLimitsOf({ rateLimit, rateBurst, ...options }: Settled): RateLimits {
   return new RateLimits({ ...options, perSecond: rateLimit, burst: rateBurst });
-}
-
-function backupsOf({ data, clock, random, logger }: Settled): LiveBackup {
-  const path = join(data, DATABASE_NAMES.directory);
-  const version = programVersion();
-  const backups = new LiveBackup({ path, kind: "directory", version, clock, random, logger });
-  backups.clear();
-  return backups;
-}
-
-function forgetNode(directory: Directory, id: string): Promise<AbsentMember> {
-  return new Promise((resolve, reject) => {
-    const member = directory.forget(id, (failure) =>
-      failure === undefined ? resolve(member) : reject(failure),
-    );
-  });
-}
-
-/** Accepts links, and watches their tokens. */
-function linksOf(
-  directory: Directory,
-  { security, clock, logger, metrics }: Settled,
-  cuts: LinkCuts,
-  progress: NodeProgress,
-): Pick<LinkListener, "upgrade" | "stop"> {
-  metrics.level(() => [{ name: "linkBytes", now: directory.linkBytes, max: LINK_BYTES_MAX }]);
-  const { authenticator } = security;
-  const tokens = authenticator && new LinkTokens({ authenticator, clock, logger });
-  const listener = new LinkListener({
-    path: LINK_PATH,
-    accept: (link, remoteAddress, request) => {
-      const accept = (passed: Link): LinkEvents => directory.accept(passed, remoteAddress);
-      const events = progress.through(link, accept);
-      const principal = principalOf(request);
-      if (tokens === undefined || principal === undefined) return events;
-      const { authorization } = request.headers;
-      return tokens.guard(link, events, { principal, authorization });
-    },
-    clock,
-    logger,
-    metrics,
-    cuts,
-  });
-  tokens?.start();
-  const stop = (): void => {
-    tokens?.stop();
-    listener.stop();
-  };
-  return { upgrade: listener.upgrade, stop };
 }
 
 /** How to dial the other directories. */
@@ -447,8 +258,4 @@ function checkPeers(peers: readonly string[], ownUrl: string): void {
     "INVALID_CONFIG",
     `Expected the URLs of other directories in --peer, got this one's own: ${own}`,
   );
-}
-
-function goingAway(why: string): MeridianError {
-  return new MeridianError("GOING_AWAY", why);
 }

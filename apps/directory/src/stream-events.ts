@@ -21,7 +21,7 @@ const STANDING_BY = new MeridianError(
 export function streamEvents(
   { logger, onFatal, onStandby }: StreamListeners,
   server: Pick<HttpServer, "starting">,
-  running: { readonly directory: Directory | undefined },
+  running: { readonly directory: Pick<Directory, "release"> | undefined },
 ): Pick<LogPlace, "onLost" | "onStandby" | "onCutOff"> {
   return {
     onLost: (failure) => {

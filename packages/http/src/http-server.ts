@@ -88,6 +88,7 @@ export class HttpServer {
   /** Connections that end once what has come whole is answered. */
   readonly #stumbled = new WeakSet<Duplex>();
   #hosts = new HostPolicy("*");
+  readonly #refuseStarting: RequestListener;
   #request: RequestListener;
   #refuse: Refuse = (error) => problemAnswer(error, ["Connection", "close"]);
   #upgrades: Readonly<Record<string, UpgradeListener>> = {};
@@ -99,7 +100,9 @@ export class HttpServer {
     this.starting = options.starting;
     this.#server = serverOf(options);
     const refuse: Refuse = (error) => this.#refuse(error);
-    this.#request = (incoming, outgoing) => this.#reply(incoming, outgoing, refuse(this.starting));
+    this.#refuseStarting = (incoming, outgoing) =>
+      this.#reply(incoming, outgoing, this.#refuse(this.starting));
+    this.#request = this.#refuseStarting;
     this.#server.on("request", (incoming: IncomingMessage, outgoing: ServerResponse) => {
       this.#answer(incoming, outgoing);
     });
@@ -199,6 +202,12 @@ export class HttpServer {
     const timeouts = { ...HTTP_TIMEOUTS, ...this.#options.timeouts };
     const allows = (host: string): boolean => isHost(host) && this.#hosts.error(host) === undefined;
     this.#guard.readPlain({ timeouts, allows, read, write });
+  }
+
+  /** Refuses requests and links with `starting` again, as before `handle`. */
+  rest(): void {
+    const request = this.#refuseStarting;
+    this.handle({ request, refuse: this.#refuse, read: () => undefined });
   }
 
   /** Takes so many connections at most from here on. */

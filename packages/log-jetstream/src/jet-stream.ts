@@ -11,7 +11,16 @@ import {
 } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/transport-node";
 
-import type { LogStream, StoredMessage, StreamBounds, StreamMessage } from "./log-stream.ts";
+import type {
+  FollowedMessages,
+  LogStream,
+  StoredMessage,
+  StreamBounds,
+  StreamMessage,
+  StreamWriterWord,
+} from "./log-stream.ts";
+import { NatsWire } from "./nats-wire.ts";
+import type { RelayWire } from "./relay-wire.ts";
 import type { StreamNames } from "./stream-settings.ts";
 
 /** How long a question to the servers may take. */
@@ -125,23 +134,71 @@ export class JetStream implements LogStream {
     }
   }
 
-  async isWritten(): Promise<boolean> {
+  follow(after: number): FollowedMessages {
+    let isStopped = false;
+    let end = (): void => {};
+    const ended = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    return {
+      [Symbol.asyncIterator]: () => this.#messagesAfter(after, ended, () => isStopped),
+      stop: () => {
+        isStopped = true;
+        end();
+      },
+    };
+  }
+
+  /** One consumer gives them all: it asks for more before the last ones that it asked for have come. */
+  async *#messagesAfter(
+    after: number,
+    ended: Promise<void>,
+    isStopped: () => boolean,
+  ): AsyncGenerator<StoredMessage> {
+    const start = { opt_start_seq: after + 1 };
+    const consumer = await told(this.#client.consumers.get(this.#names.stream, start), "be read");
+    const messages = await told(consumer.consume({ max_messages: READ_MESSAGES }), "be read");
+    void ended.then(() => messages.stop());
     try {
-      await this.#connection.request(this.#names.writer, undefined, { timeout: WRITER_MS });
-      return true;
+      let last = after;
+      for await (const { seq, subject, headers, data } of messages) {
+        if (isStopped()) return;
+        if (seq !== last + 1) {
+          throw new MeridianError("STORE_FAILED", `The stream does not give message ${last + 1}`);
+        }
+        last = seq;
+        yield this.#stored(seq, subject, headers?.get(ID_HEADER) ?? "", data);
+      }
+    } finally {
+      messages.stop();
+      void consumer.delete().catch(() => {});
+    }
+    if (isStopped()) return;
+    throw new MeridianError("STORE_FAILED", "The stream gives no more messages");
+  }
+
+  async writer(): Promise<StreamWriterWord | undefined> {
+    try {
+      const { writer } = this.#names;
+      const said = await this.#connection.request(writer, undefined, { timeout: WRITER_MS });
+      return { epoch: epochOf(said.data) };
     } catch {
-      return false;
+      return undefined;
     }
   }
 
-  announce(onAsked: () => void): void {
+  announce(epoch: number, onAsked: () => void): void {
     this.#connection.subscribe(this.#names.writer, {
       callback: (failure, message) => {
         if (failure !== null) return;
-        message.respond();
+        message.respond(JSON.stringify({ epoch }));
         onAsked();
       },
     });
+  }
+
+  get relays(): RelayWire {
+    return new NatsWire(this.#connection, this.#names);
   }
 
   async close(): Promise<void> {
@@ -160,6 +217,19 @@ export class JetStream implements LogStream {
   #stored(sequence: number, subject: string, id: string, data: Uint8Array): StoredMessage {
     const isEpoch = subject === this.#names.epoch;
     return { sequence, id, data, subject: isEpoch ? "epoch" : "log" };
+  }
+}
+
+/** The epoch that a writer says; 0 for one that says none. */
+function epochOf(data: Uint8Array): number {
+  try {
+    const said: unknown = JSON.parse(Buffer.from(data).toString());
+    const isWord = typeof said === "object" && said !== null && "epoch" in said;
+    const epoch = isWord ? said.epoch : 0;
+    const isEpoch = typeof epoch === "number" && Number.isSafeInteger(epoch) && epoch > 0;
+    return isEpoch && epoch < 2 ** 48 ? epoch : 0;
+  } catch {
+    return 0;
   }
 }
 

@@ -1,5 +1,7 @@
 /** What the log needs of a stream. `JetStream` implements it; tests have one in memory. */
 
+import type { RelayWire } from "./relay-wire.ts";
+
 /** A message that the log publishes. */
 export interface StreamMessage {
   /** `log` for a record, or a part of one; `epoch` for the begin of an epoch. Of snapshots: `log` for a part, `epoch` for what the parts are. */
@@ -23,6 +25,18 @@ export interface StreamBounds {
   readonly bytesMax: number | null;
 }
 
+/** Messages of a stream as they come. Ends with `STORE_FAILED` if the next one cannot be had. */
+export interface FollowedMessages extends AsyncIterable<StoredMessage> {
+  /** No more messages come, and the iteration ends. */
+  stop(): void;
+}
+
+/** What a directory says that writes a stream. */
+export interface StreamWriterWord {
+  /** Its epoch; 0 if it does not say. Then it takes no links of other directories' nodes. */
+  readonly epoch: number;
+}
+
 /** An ordered, durable list of messages, numbered without gaps, to which many may try to append. */
 export interface LogStream {
   /**
@@ -41,9 +55,13 @@ export interface LogStream {
   trim(first: number): Promise<void>;
   /** Removes the messages behind `after` and through `through`, which nobody is to read. Their sequences are not given again. */
   discard(after: number, through: number): Promise<void>;
-  /** Whether a directory answers that it writes this stream now. */
-  isWritten(): Promise<boolean>;
-  /** Answers others from now on that this directory writes the stream. Calls `onAsked` each time. */
-  announce(onAsked: () => void): void;
+  /** Messages behind `after` as they come, in order and without gaps, until `stop` is called. */
+  follow(after: number): FollowedMessages;
+  /** The directory that answers that it writes this stream now; undefined if none does. */
+  writer(): Promise<StreamWriterWord | undefined>;
+  /** Answers others from now on that this directory writes the stream, in this epoch. Calls `onAsked` each time. */
+  announce(epoch: number, onAsked: () => void): void;
+  /** Carries links between directories; undefined if nothing does. */
+  readonly relays?: RelayWire | undefined;
   close(): Promise<void>;
 }

@@ -19,6 +19,7 @@ import type { LogStream } from "./log-stream.ts";
 import { decodeEpoch, encodeEpoch, type EpochRecord } from "./records.ts";
 import { Replay } from "./replay.ts";
 import { SnapshotStream } from "./snapshot-stream.ts";
+import { Standby, type FollowedLog, type StandbyServer } from "./standby.ts";
 import { StreamLog } from "./stream-log.ts";
 import { openState } from "./stream-state.ts";
 
@@ -36,6 +37,11 @@ export interface OpeningOptions {
    * while that lasts. Let nodes go: they keep what is not acknowledged.
    */
   readonly onCutOff?: ((why: MeridianError) => void) | undefined;
+  /**
+   * Begins to serve nodes while another directory writes the log, once the stream has been read. Without it, a standby serves nobody. Called anew
+   * each time that the database has to be opened anew.
+   */
+  readonly serveBeside?: ((log: FollowedLog) => Promise<StandbyServer>) | undefined;
   /** How long nobody may have answered before a standby takes over, in milliseconds. */
   readonly silenceMs?: number | undefined;
   /** By how many bytes the stream grows at least before the next snapshot is kept. */
@@ -62,6 +68,9 @@ const PATIENCE_MS = 30_000;
 /** For how long a stream that cannot be read is asked again. */
 const BEHIND_MS = 5_000;
 
+/** The same while nodes are served: longer than the stream is without a leader. Then the nodes are let go. */
+const BEHIND_SERVING_MS = 20_000;
+
 interface Begun {
   /** The stream has been read through here. */
   readonly last: number;
@@ -82,7 +91,7 @@ export async function openOverStream(
     const begun = await new Opening(stream, kept, options).open();
     const parts = { stream, snapshots: kept, path, snapshotBytes, clock, logger };
     const log = new StreamLog({ ...parts, ...begun, onLost, onCutOff });
-    stream.announce(() => log.onAsked());
+    stream.announce(log.epoch, () => log.onAsked());
     return log;
   } catch (failure) {
     await stream.close();
@@ -99,6 +108,8 @@ class Opening {
   /** Since when nobody has answered; undefined if somebody has, or nobody was asked since the stream could be read. */
   #silentSinceMs: number | undefined;
   #isStandby = false;
+  /** The epoch of the directory that answered last that it writes; undefined if it does so no more. */
+  #writer: number | undefined;
 
   constructor(stream: LogStream, snapshots: SnapshotStream, options: OpeningOptions) {
     this.#stream = stream;
@@ -144,15 +155,39 @@ class Opening {
     return openState({ stream: this.#stream, snapshots: this.#snapshots, store, newest, logId });
   }
 
+  /** Reads the stream, and serves nodes while another directory writes it, until this one has begun an epoch. See `#beginBeside`. */
+  async #begin(state: SqliteDirectoryLog): Promise<Begun | undefined> {
+    const { serveBeside: serve, store } = this.#options;
+    const { clock, logger, random } = store;
+    const standby = new Standby({ stream: this.#stream, state, clock, logger, random, serve });
+    const replay = new Replay(this.#stream, state, (frame) => standby.onFrame(frame));
+    let begun: Begun | undefined;
+    try {
+      begun = await this.#beginBeside(standby, replay, state);
+    } finally {
+      await standby.end(begun !== undefined);
+    }
+    return begun;
+  }
+
   /**
    * Reads the stream to its end and begins an epoch. Resolves to undefined if the stream is that of another log by now, has lost what was read of
    * it, or cannot be reached: then all begins anew.
    */
-  async #begin(state: SqliteDirectoryLog): Promise<Begun | undefined> {
-    const replay = new Replay(this.#stream, state);
+  async #beginBeside(
+    standby: Standby,
+    replay: Replay,
+    state: SqliteDirectoryLog,
+  ): Promise<Begun | undefined> {
     let reachedAtMs = this.#clock.elapsedMs();
-    while (this.#clock.elapsedMs() - reachedAtMs < BEHIND_MS) {
+    const patienceMs = (): number => (standby.isServing ? BEHIND_SERVING_MS : BEHIND_MS);
+    while (this.#clock.elapsedMs() - reachedAtMs < patienceMs()) {
       try {
+        if (await this.#follow(standby, replay)) {
+          reachedAtMs = this.#clock.elapsedMs();
+          await delay(this.#clock, STEP_MS);
+          continue;
+        }
         const last = await replay.run();
         const newest = await this.#newest();
         reachedAtMs = this.#clock.elapsedMs();
@@ -171,10 +206,26 @@ class Opening {
         this.#logger.debug("the stream could not be opened yet", { why: failure.message });
         // Whoever was not asked meanwhile was not silent.
         this.#silentSinceMs = undefined;
+        // What could not be followed is read to the end before it is followed again.
+        this.#writer = undefined;
       }
       await delay(this.#clock, STEP_MS);
     }
     return undefined;
+  }
+
+  /**
+   * Whether another directory writes the stream, and this one follows it. Throws why the stream cannot be followed.
+   */
+  async #follow(standby: Standby, replay: Replay): Promise<boolean> {
+    // Before it is known that a directory has written, there is none to follow.
+    const writer = this.#writer === undefined ? undefined : await this.#stream.writer();
+    if (writer === undefined || writer.epoch !== this.#writer) {
+      await standby.pause();
+      return false;
+    }
+    await standby.follow(replay, writer.epoch);
+    return true;
   }
 
   async #newest(): Promise<{ sequence: number; record: EpochRecord } | undefined> {
@@ -191,7 +242,11 @@ class Opening {
     const epoch = newest?.epochs.at(-1)?.[0];
     // The last writer had this folder's database open, which only one process can.
     if (epoch === undefined || (await this.#isOwn(epoch))) return true;
-    if (await this.#stream.isWritten()) {
+    const writer = await this.#stream.writer();
+    // One that has lost the stream, and does not know it yet, may answer first.
+    const isNewest = writer?.epoch === epoch || writer?.epoch === 0;
+    this.#writer = isNewest ? writer?.epoch : undefined;
+    if (writer !== undefined) {
       this.#silentSinceMs = undefined;
       this.#standBy();
       return false;

@@ -1,4 +1,4 @@
-import { asMeridianError, MeridianError } from "@meridian/protocol";
+import { asMeridianError, MeridianError, type LogFrame } from "@meridian/protocol";
 import type { Done } from "@meridian/ports";
 import type { SqliteDirectoryLog, StreamPlace } from "@meridian/store";
 
@@ -21,9 +21,16 @@ export class Replay {
   /** How many records of the next message the state has already. */
   #has = 0;
   #highestTime = 0;
+  readonly #onFrame: (frame: LogFrame) => void;
 
-  constructor(stream: LogStream, state: SqliteDirectoryLog) {
+  /** Calls `onFrame` with each frame of the log, before it is durable here. */
+  constructor(
+    stream: LogStream,
+    state: SqliteDirectoryLog,
+    onFrame: (frame: LogFrame) => void = () => {},
+  ) {
     this.#stream = stream;
+    this.#onFrame = onFrame;
     this.#state = state;
     const { place } = state;
     this.#lineage = new Lineage(place?.id);
@@ -40,6 +47,11 @@ export class Replay {
     return this.#highestTime;
   }
 
+  /** The sequence of the last message that was read. */
+  get readThrough(): number {
+    return this.#readThrough;
+  }
+
   /** Reads to the end. Resolves to the sequence of the last message when everything is durable. */
   async run(): Promise<number> {
     const { first, last } = await this.#stream.bounds();
@@ -53,12 +65,13 @@ export class Replay {
       throw new MeridianError("STORE_FAILED", said);
     }
     while (this.#readThrough < last) {
-      await this.#apply(await this.#stream.read(this.#readThrough, last));
+      await this.apply(await this.#stream.read(this.#readThrough, last));
     }
     return last;
   }
 
-  async #apply(messages: readonly StoredMessage[]): Promise<void> {
+  /** Applies the next messages. Resolves when they are durable. */
+  async apply(messages: readonly StoredMessage[]): Promise<void> {
     const applied = messages.map(
       (message) =>
         new Promise<void>((resolve, reject) => {
@@ -91,6 +104,7 @@ export class Replay {
       const record = decodeRecord(wholes[index] ?? NONE);
       if (record.kind === "frame") {
         this.#highestTime = Math.max(this.#highestTime, record.highestTime);
+        this.#onFrame(record);
       }
       const isLast = index === wholes.length - 1;
       // What fails before the last record fails with it, too.

@@ -29,6 +29,7 @@ import { delay } from "./delay.ts";
 import type { LogStream } from "./log-stream.ts";
 import { RecordPacker } from "./record-packer.ts";
 import { encodeEpoch, encodeRecord, type EpochRecord } from "./records.ts";
+import { RelayHost, type RelayHostEvents } from "./relay-host.ts";
 import { SnapshotKeeper, type SnapshotNews } from "./snapshot-keeper.ts";
 import type { SnapshotStream } from "./snapshot-stream.ts";
 import { StreamWriter, type Stored } from "./stream-writer.ts";
@@ -236,6 +237,18 @@ export class StreamLog implements DirectoryLog {
 
   peek(key: string): EntryMark | undefined {
     return this.state.peek(key);
+  }
+
+  /** Takes in the links of nodes that other directories serve. Returns what ends it. */
+  takeLinks(events: RelayHostEvents, logger: Logger): () => void {
+    const { relays: wire } = this.#stream;
+    if (wire === undefined) return () => {};
+    const committedThrough = (): number => this.committedThrough;
+    const { epoch } = this;
+    const parts = { ...events, wire, epoch, clock: this.#clock, logger, committedThrough };
+    const host = new RelayHost(parts);
+    host.start();
+    return () => host.stop();
   }
 
   /** Another directory has asked whether this one writes. */

@@ -12,6 +12,8 @@ export interface StreamNames {
   readonly epoch: string;
   /** Not kept by the stream: directories ask each other on it. */
   readonly writer: string;
+  /** What the names of the subjects begin with on which directories pass on the links of nodes; not kept by the stream either. */
+  readonly relay: string;
 }
 
 /** The names of the stream of a cluster, whose name is a DNS label. */
@@ -22,17 +24,19 @@ export function namesOf(cluster: string): StreamNames {
     log: `${stream}.log`,
     epoch: `${stream}.epoch`,
     writer: `${stream}.writer`,
+    relay: `${stream}.relay`,
   };
 }
 
 /** The names of the stream with the snapshots of a cluster's log. */
 export function snapshotNamesOf(cluster: string): StreamNames {
-  const { stream, writer } = namesOf(cluster);
+  const { stream, writer, relay } = namesOf(cluster);
   return {
     stream: `${stream}-snapshots`,
     log: `${stream}.snapshot.part`,
     epoch: `${stream}.snapshot.whole`,
     writer,
+    relay,
   };
 }
 

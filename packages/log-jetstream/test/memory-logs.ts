@@ -9,7 +9,7 @@ import { silentLogger, systemClock, systemRandom, type Clock } from "@meridian/r
 import type { StoreOptions } from "@meridian/store";
 import { afterAll } from "vitest";
 
-import { openOverStream } from "../src/opening.ts";
+import { openOverStream, type OpeningOptions } from "../src/opening.ts";
 import type { StreamLog } from "../src/stream-log.ts";
 import { MemoryServer } from "./memory-stream.ts";
 
@@ -43,6 +43,7 @@ export interface OpenOptions {
   readonly onLost?: () => void;
   readonly onCutOff?: () => void;
   readonly onStandby?: () => void;
+  readonly serveBeside?: OpeningOptions["serveBeside"];
   readonly snapshotBytes?: number;
   readonly silenceMs?: number;
   readonly ownClock?: Clock;

@@ -1,4 +1,14 @@
-import type { LogStream, StoredMessage, StreamBounds, StreamMessage } from "../src/log-stream.ts";
+import { MeridianError } from "@meridian/protocol";
+
+import type {
+  FollowedMessages,
+  LogStream,
+  StoredMessage,
+  StreamBounds,
+  StreamMessage,
+  StreamWriterWord,
+} from "../src/log-stream.ts";
+import type { RelayWire } from "../src/relay-wire.ts";
 
 /** What is asked of a stream. */
 export type Call = "publish log" | "publish epoch" | "trim";
@@ -15,8 +25,10 @@ export class MemoryServer {
   messages: StoredMessage[] = [];
   /** The sequence of the first message that was not trimmed. */
   first = 1;
-  /** For each writer, what it is to do when it is asked. */
-  readonly writers = new Set<() => void>();
+  /** For each writer, what it is to do when it is asked, with its epoch. */
+  readonly writers = new Map<() => void, number>();
+  /** How often somebody has begun to follow the messages. */
+  followed = 0;
   /** The limit that the stream tells; null without one. */
   bytesMax: number | null = null;
   /** So many messages more are stored, and all others refused. */
@@ -45,6 +57,8 @@ export class MemoryStream implements LogStream {
   /** How the next messages are treated, one after the other: lost, or stored without an acknowledgement. */
   readonly faults: ("lost" | "stored")[] = [];
   readonly published: string[] = [];
+  /** Carries nothing. */
+  readonly relays: RelayWire = { send: () => {}, listen: () => () => {} };
   readonly #server: MemoryServer;
   #isOpen = true;
   #onAsked: () => void = () => {};
@@ -110,20 +124,44 @@ export class MemoryStream implements LogStream {
     }
   }
 
-  async isWritten(): Promise<boolean> {
+  follow(after: number): FollowedMessages {
+    let isStopped = false;
+    this.#server.followed += 1;
+    const messages = async function* (this: MemoryStream): AsyncGenerator<StoredMessage> {
+      for (let last = after; !isStopped;) {
+        if (last + 1 < this.#server.first) {
+          throw new MeridianError("STORE_FAILED", `no message ${last + 1}`);
+        }
+        await this.#answer();
+        const next = this.#server.messages[last];
+        if (next === undefined) continue;
+        last += 1;
+        yield next;
+      }
+    };
+    return {
+      [Symbol.asyncIterator]: () => messages.call(this),
+      stop: () => {
+        isStopped = true;
+      },
+    };
+  }
+
+  async writer(): Promise<StreamWriterWord | undefined> {
     await this.#answer();
     this.#server.asked += 1;
     if (this.#server.unanswered > 0) {
       this.#server.unanswered -= 1;
-      return false;
+      return undefined;
     }
-    for (const onAsked of this.#server.writers) onAsked();
-    return this.#server.writers.size > 0;
+    for (const onAsked of this.#server.writers.keys()) onAsked();
+    const epoch = [...this.#server.writers.values()].at(-1);
+    return epoch === undefined ? undefined : { epoch };
   }
 
-  announce(onAsked: () => void): void {
+  announce(epoch: number, onAsked: () => void): void {
     this.#onAsked = onAsked;
-    this.#server.writers.add(onAsked);
+    this.#server.writers.set(onAsked, epoch);
   }
 
   async close(): Promise<void> {

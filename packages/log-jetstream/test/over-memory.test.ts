@@ -6,6 +6,7 @@ import { tombstone } from "@meridian/protocol";
 import { directoryLogContract, ManualClock } from "@meridian/testkit";
 import { describe, expect, it } from "vitest";
 
+import type { FollowedLog, StandbyServer } from "../src/standby.ts";
 import type { StreamLog } from "../src/stream-log.ts";
 import {
   append,
@@ -77,6 +78,55 @@ describe("a standby", () => {
     await first.close();
     await expect.poll(() => ((aheadMs += 1_000), server.writers.size)).toBe(1);
     await (await opening).close();
+  });
+});
+
+describe("a directory beside the one that writes", () => {
+  it("follows the stream with one consumer, and hears of each frame, until it takes over with its nodes", async () => {
+    const server = serverOf("beside");
+    const first = await open("beside", "beside-1");
+    const heard: number[] = [];
+    const ends: boolean[] = [];
+    const serveBeside = async ({ state }: FollowedLog): Promise<StandbyServer> => ({
+      head: state.committedThrough,
+      onFrame: ({ through }) => void heard.push(through),
+      end: async (isWriter) => void ends.push(isWriter),
+    });
+    await append(first, 0, [entry("before", 1)]);
+    const opening = open("beside", "beside-2", { silenceMs: 5_000, serveBeside });
+    await expect.poll(() => server.followed).toBe(1);
+    for (let each = 1; each <= 30; each += 1) await append(first, each, [entry("k", each + 1)]);
+    await expect.poll(() => heard.at(-1)).toBe(31);
+    expect(heard).toEqual(Array.from({ length: 30 }, (_, each) => each + 2));
+    expect([server.followed, ends]).toEqual([1, []]);
+    const before = await told(first);
+    await first.close();
+    const second = await opening;
+    // It admits at least what it has read.
+    expect(await told(second)).toMatchObject({ ...Object(before), admittedTime: 31 });
+    expect(ends).toEqual([true]);
+    await second.close();
+  });
+
+  it("begins anew when it cannot go on following, and lets its nodes go", async () => {
+    const server = serverOf("trimmed");
+    const first = await open("trimmed", "trimmed-1");
+    const ends: boolean[] = [];
+    const serveBeside = async ({ state }: FollowedLog): Promise<StandbyServer> => ({
+      head: state.committedThrough,
+      onFrame: () => {},
+      end: async (isWriter) => void ends.push(isWriter),
+    });
+    await append(first, 0, [entry("a", 1)]);
+    const opening = open("trimmed", "trimmed-2", { silenceMs: 600_000, serveBeside });
+    opening.catch(() => {});
+    await expect.poll(() => server.followed).toBe(1);
+    server.first = server.messages.length + 2;
+    await append(first, 1, [entry("b", 2)]);
+    await append(first, 2, [entry("c", 3)]);
+    await expect.poll(() => ends, { timeout: 20_000 }).toEqual([false]);
+    await first.abort();
+    await expect(opening).rejects.toThrow("no snapshot has what was before");
   });
 });
 

@@ -14,3 +14,4 @@ export type { LogRecord } from "./log-record.ts";
 export { PART_BYTES, type Dial, type Link, type LinkEvents } from "./link.ts";
 export type { ReplicaStore } from "./replica-store.ts";
 export type { SummaryPage } from "./summary-page.ts";
+export type { FeedStart, Uplink, UplinkEvents, UplinkLink } from "./uplink.ts";

@@ -36,3 +36,4 @@ export type {
   WriteNeeds,
   WriteRequest,
 } from "./node/write-path.ts";
+export { ServingDirectory, type ServingDirectoryOptions } from "./serve/serving-directory.ts";

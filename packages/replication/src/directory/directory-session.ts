@@ -1,5 +1,5 @@
 /** The directory's side of one link: what one node says, and what it is told. */
-import type { Link } from "@meridian/ports";
+import type { FeedStart, Link } from "@meridian/ports";
 import {
   agree,
   asMeridianError,
@@ -25,7 +25,8 @@ import type { ApplyingNode } from "./applied-watch.ts";
 import { standingOf } from "./answers.ts";
 import { AppliedProgress } from "./applied-progress.ts";
 import { checkApplied } from "./claims.ts";
-import { Feed } from "./feed.ts";
+import { FeedElsewhere } from "./feed-elsewhere.ts";
+import { Feed, type NodeFeed } from "./feed.ts";
 import {
   checkCluster,
   checkFollow,
@@ -51,7 +52,8 @@ export class DirectorySession implements ApplyingNode {
   readonly remoteAddress: string;
   readonly connectedAtMs: number;
   #introduction: Introduction = { kind: "none" };
-  #feed: Feed | undefined;
+  #feed: NodeFeed | undefined;
+  readonly #feedElsewhere: ((start: FeedStart) => void) | undefined;
   readonly #reconciliation: SessionReconciliation;
   readonly #intake: OutboxIntake;
   readonly #heat: SessionHeat;
@@ -71,9 +73,16 @@ export class DirectorySession implements ApplyingNode {
   /** The last sequence that an earlier feed of this link had sent. */
   #fedBefore = 0;
 
-  constructor(host: SessionHost, link: Link, remoteAddress: string) {
+  /** `feedElsewhere`: another directory holds the link, and is told from where on it is to feed the node. */
+  constructor(
+    host: SessionHost,
+    link: Link,
+    remoteAddress: string,
+    feedElsewhere?: (start: FeedStart) => void,
+  ) {
     this.#host = host;
     this.#link = link;
+    this.#feedElsewhere = feedElsewhere;
     this.remoteAddress = remoteAddress;
     this.connectedAtMs = host.clock.nowMs();
     this.#heardAtMs = host.clock.elapsedMs();
@@ -402,15 +411,19 @@ export class DirectorySession implements ApplyingNode {
     const host = this.#host;
     const { log, sequencer, rules } = host;
     this.#fedBefore = this.#sentThrough;
+    // Frames with the follower's own epoch came from the follower, which need not get them back.
+    const incarnation = outboxOf(this.#introduction);
+    const start = { after, incarnation, takesTraces: this.#has(TRACES) };
+    if (this.#feedElsewhere !== undefined) {
+      this.#feed = new FeedElsewhere(sequencer, start, this.#feedElsewhere);
+      return;
+    }
     const feed: Feed = new Feed({
+      ...start,
       link: this.#link,
       log,
       sequencer,
-      // Frames with the follower's own epoch came from the follower, which need not get them back.
-      incarnation: outboxOf(this.#introduction),
-      after,
       linkBytesMax: host.linkBytesMax,
-      takesTraces: this.#has(TRACES),
       rules,
       nowMs: () => host.clock.nowMs(),
       // A later one takes its place.

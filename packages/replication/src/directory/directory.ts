@@ -2,7 +2,7 @@
  * The directory as a state machine: it knows the registered nodes, the log, and how far each node has applied it. `DirectorySession`, `Sequencer` and
  * `Feed` do the work; this file makes them and connects their events.
  */
-import type { DirectoryLog, Done, Link, LinkEvents } from "@meridian/ports";
+import type { DirectoryLog, Done, FeedStart, Link, LinkEvents } from "@meridian/ports";
 import { asMeridianError, MeridianError, type Entry, type Hello } from "@meridian/protocol";
 import type { Clock, Logger, Metrics } from "@meridian/runtime";
 
@@ -227,9 +227,16 @@ export class Directory {
     for (const session of this.#membership.sessions) session.close(why);
   }
 
-  /** Takes in a new link. `remoteAddress` is the node's address where it names none itself. */
-  accept(link: Link, remoteAddress: string): LinkEvents {
-    const session = new DirectorySession(this.#host, link, remoteAddress);
+  /**
+   * Takes in a new link. `remoteAddress` is the node's address where it names none itself. If another directory holds the link and feeds the node,
+   * `feedElsewhere` is told from where on.
+   */
+  accept(
+    link: Link,
+    remoteAddress: string,
+    feedElsewhere?: (start: FeedStart) => void,
+  ): LinkEvents {
+    const session = new DirectorySession(this.#host, link, remoteAddress, feedElsewhere);
     this.#sessions.add(session);
     if (this.#stopped)
       session.close(new MeridianError("GOING_AWAY", "The directory is shutting down"));
@@ -240,6 +247,13 @@ export class Directory {
       onDrain: () => session.onDrain(),
       onClose: (code, reason) => this.#drop(session, `link closed (${code}) ${reason}`),
     };
+  }
+
+  /** The `registry` message: who is there, for directories that serve nodes beside this one. */
+  get registry(): string {
+    const { head } = this.#sequencer;
+    const { lowestTime } = this.#horizon;
+    return this.#membership.registryFor(Infinity, { head, lowestTime }).text;
   }
 
   /** The directory in numbers, for an operator. */

@@ -21,11 +21,21 @@ import type { Sequencer } from "../order/sequencer.ts";
 import type { Rules } from "../rules.ts";
 import { FRAME_COST, TurnWork } from "../turn-work.ts";
 
+/** What a session needs of the feed of its node. */
+export interface NodeFeed {
+  /** Everything through this sequence has been sent. */
+  readonly sentThrough: number;
+  /** Sends a frame that has just been ordered, if it is the next one. */
+  push(frame: OrderedFrame): void;
+  /** Sends what the node still lacks, as much as it has room for. */
+  pump(): void;
+}
+
 /** The link that a feed sends on, and where it starts. */
 export interface FeedOptions {
   readonly link: Link;
   readonly log: DirectoryLog;
-  readonly sequencer: Sequencer;
+  readonly sequencer: Pick<Sequencer, "head" | "committedThrough" | "recentAt">;
   /** The node's own incarnation: frames of it are sent without their entries, so that the node's place in the log still moves. */
   readonly incarnation: number;
   /** The last sequence that the node has. */
@@ -40,7 +50,7 @@ export interface FeedOptions {
 }
 
 /** Sends one peer the log after its cursor, in order, at the pace at which its link drains. */
-export class Feed {
+export class Feed implements NodeFeed {
   readonly #options: FeedOptions;
   readonly #work: TurnWork;
   /** Everything through this sequence has been sent. Invariant: ≤ the sequencer's head. */

@@ -184,9 +184,10 @@ export class DirectoryChoice {
   }
 
   /** Whether the directory takes nodes in, and its log has all but the newest entries of this node's log. */
-  #isGood({ ready, followed }: Standing): boolean {
+  #isGood({ ready, logId, head, followed }: Standing): boolean {
     const { place } = this.#position;
-    const through = cursorIn(followed, place)?.sequence;
+    // Directories over one stream have one log.
+    const through = logId === place.logId ? head : cursorIn(followed, place)?.sequence;
     const { lagMax } = this.#context.limits;
     return ready && through !== undefined && through >= place.sequence - lagMax;
   }

@@ -1,0 +1,92 @@
+/** Serves nodes while another directory writes the log. */
+import type { HttpServer } from "@meridian/http";
+import type { FollowedLog, StandbyServer } from "@meridian/log-jetstream";
+import { asMeridianError } from "@meridian/protocol";
+import { ServingDirectory } from "@meridian/replication";
+import { Metrics } from "@meridian/runtime";
+import { linkCuts } from "@meridian/transport";
+
+import type { LogHealth } from "./log-health.ts";
+import { learnRevocations } from "./log-pages.ts";
+import {
+  serve,
+  type Changing,
+  type Machine,
+  type MachineListeners,
+  type Settled,
+} from "./serve.ts";
+
+/** What serves now. The log is opened first, and asks the machine for the time later. */
+export interface Running {
+  directory: Machine | undefined;
+  /** Ends what has served nodes until this directory came to write the log. */
+  leave: (() => Promise<void>) | undefined;
+}
+
+/** What nodes are served with. */
+interface BesideParts {
+  readonly server: HttpServer;
+  readonly health: LogHealth;
+  readonly running: Running;
+  /** Begins to watch certificates and tokens. */
+  readonly watch: () => void;
+}
+
+/** Makes the function that begins to serve nodes from a log that another directory writes. */
+export function serveBeside(
+  options: Settled & Changing,
+  { server, health, running, watch }: BesideParts,
+): (log: FollowedLog) => Promise<StandbyServer> {
+  const { security, clock, logger, cluster } = options;
+  return async ({ state, uplink }) => {
+    await security.learn((revocations) => learnRevocations(state, revocations));
+    const defer = (callback: () => void): void => void setImmediate(callback);
+    const parts = { log: state, uplink, clock, logger, defer };
+    let made: ServingDirectory | undefined;
+    const make = (listeners: MachineListeners): ServingDirectory => {
+      made = new ServingDirectory({ ...parts, ...listeners });
+      return made;
+    };
+    // If this directory comes to write the log, its numbers begin anew, under the same names.
+    const own = { ...options, metrics: new Metrics() };
+    const opened = { log: state, state, snapshots: () => null };
+    const stop = serve(own, { server, opened, health, cuts: linkCuts(own), make });
+    if (made === undefined) throw new Error("Expected `serve` to make a machine");
+    const directory: ServingDirectory = made;
+    running.directory = directory;
+    watch();
+    uplink.start({
+      onUp: (isUp) => directory.onUp(isUp),
+      onCommitted: (through) => directory.onCommitted(through),
+      onRegistry: (text) => {
+        try {
+          directory.onRegistry(text);
+        } catch (cause) {
+          logger.warn("the writer tells nodes in another way", {
+            why: asMeridianError(cause).message,
+          });
+        }
+      },
+    });
+    logger.info("serves nodes beside the directory that writes the log", { cluster });
+    return {
+      get head() {
+        return directory.head;
+      },
+      onFrame: (frame) => directory.onFrame(frame),
+      end: async (isWriter) => {
+        const leave = async (): Promise<void> => {
+          directory.stop(isWriter);
+          await stop();
+        };
+        if (isWriter) {
+          running.leave = leave;
+          return;
+        }
+        running.directory = undefined;
+        server.rest();
+        await leave();
+      },
+    };
+  };
+}
