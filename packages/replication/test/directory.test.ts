@@ -23,9 +23,35 @@ it("the sender gets its own frame as a header, so that its place in the log move
   const rig = new DirectoryRig();
   const sender = rig.join("a", 1);
   rig.submit(sender, 1, 1, [rig.entry("k")]);
+  rig.commit();
   expect(sender.frames.map(({ header }) => header)).toMatchObject([
-    { after: 0, through: 1, count: 0, incarnation: 1, position: 1 },
+    { after: 0, through: 1, count: 0, incarnation: 1, position: 1, committedThrough: 1 },
   ]);
+});
+
+it("the sender is told of frames of its in a row by one header, before whatever it is told next", () => {
+  const rig = new DirectoryRig();
+  const [sender, other] = [rig.join("a", 1), rig.join("b", 2)];
+  rig.submit(sender, 1, 1, [rig.entry("k")]);
+  rig.submit(sender, 1, 2, [rig.entry("l"), rig.entry("m")]);
+  expect(sender.frames).toEqual([]);
+  rig.submit(other, 2, 1, [rig.entry("n")]);
+  rig.submit(sender, 1, 3, [rig.entry("o")]);
+  const places = (): unknown =>
+    sender.frames.map(({ header }) => {
+      const { after, through, count, incarnation, position } = header;
+      return [after, through, count, incarnation, position];
+    });
+  const first = [
+    [0, 3, 0, 1, 2],
+    [3, 4, 1, 2, 1],
+  ];
+  expect(places()).toEqual(first);
+  expect(sender.of("acknowledge")).toEqual([]);
+  rig.beat(sender);
+  expect(places()).toEqual([...first, [4, 5, 0, 1, 3]]);
+  rig.commit();
+  expect(places()).toHaveLength(3);
 });
 
 it("a frame tells how far the log is committed, not how far it is ordered", () => {

@@ -300,6 +300,7 @@ export class DirectorySession implements ApplyingNode {
 
   /** Sends a message. */
   send(message: DirectoryMessage): void {
+    this.#feed?.tell();
     this.#link.send(encodeMessage(message));
     if (message.type === "welcome" || message.type === "echo") this.#intake.onClocksTold();
   }
@@ -423,6 +424,8 @@ export class DirectorySession implements ApplyingNode {
       link: this.#link,
       log,
       sequencer,
+      // A node is told soon that its frames are committed; a follower is not told so.
+      tellsLater: this.#introduction.kind === "node",
       linkBytesMax: host.linkBytesMax,
       rules,
       nowMs: () => host.clock.nowMs(),

@@ -26,4 +26,6 @@ export class FeedElsewhere implements NodeFeed {
   push(): void {}
 
   pump(): void {}
+
+  tell(): void {}
 }

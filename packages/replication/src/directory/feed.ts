@@ -4,6 +4,9 @@
  * While the node keeps up, each new frame goes straight to it. Once more bytes wait on its link than the bound
  * allows, the feed stops sending and remembers only where it stands; when the link has drained, it reads on
  * from memory or from the log. So a slow node costs the directory no memory and the other nodes no time.
+ *
+ * Of its own frames a node needs to know only that they are in the log. It is told so together with the next thing that it is told, nearly always
+ * that they are committed: several frames in a row are one message then, and none of them wakes the node up.
  */
 import type { DirectoryLog, Link } from "@meridian/ports";
 import {
@@ -29,6 +32,8 @@ export interface NodeFeed {
   push(frame: OrderedFrame): void;
   /** Sends what the node still lacks, as much as it has room for. */
   pump(): void;
+  /** Something else is about to be sent to the node: what it has not been told of its own frames goes before that. */
+  tell(): void;
 }
 
 /** The link that a feed sends on, and where it starts. */
@@ -38,6 +43,8 @@ export interface FeedOptions {
   readonly sequencer: Pick<Sequencer, "head" | "committedThrough" | "recentAt">;
   /** The node's own incarnation: frames of it are sent without their entries, so that the node's place in the log still moves. */
   readonly incarnation: number;
+  /** Whether the peer is told of its own frames only when it is told something else. Whoever uses this calls `tell` before. */
+  readonly tellsLater: boolean;
   /** The last sequence that the node has. */
   readonly after: number;
   readonly linkBytesMax: () => number;
@@ -49,12 +56,17 @@ export interface FeedOptions {
   later(callback: () => void): void;
 }
 
+/** Frames of one outbox that follow one another in the log. */
+type OwnFrames = Pick<OrderedFrame, "after" | "through" | "incarnation" | "position">;
+
 /** Sends one peer the log after its cursor, in order, at the pace at which its link drains. */
 export class Feed implements NodeFeed {
   readonly #options: FeedOptions;
   readonly #work: TurnWork;
-  /** Everything through this sequence has been sent. Invariant: ≤ the sequencer's head. */
+  /** Everything through this sequence has been sent, or is in `#untold`. Invariant: ≤ the sequencer's head. */
   #sentThrough: number;
+  /** The last frames of the node itself, as one. Invariant: it ends at `#sentThrough`. */
+  #untold: OwnFrames | undefined;
 
   constructor(options: FeedOptions) {
     this.#options = options;
@@ -76,6 +88,19 @@ export class Feed implements NodeFeed {
 
   /** Sends what the node still lacks, until its link is full or the turn is over. */
   pump(): void {
+    this.#pumpOn();
+    this.tell();
+  }
+
+  /** Tells the node of its own frames. */
+  tell(): void {
+    if (this.#untold === undefined) return;
+    const told = this.#untold;
+    this.#untold = undefined;
+    this.#send({ ...told, count: 0, highestTime: 0, block: NO_BYTES });
+  }
+
+  #pumpOn(): void {
     const { sequencer, log } = this.#options;
     while (this.#sentThrough < sequencer.head && this.#hasRoom() && this.#work.mayGoOn()) {
       const recent = sequencer.recentAt(this.#sentThrough);
@@ -107,42 +132,47 @@ export class Feed implements NodeFeed {
   #sendOrdered(frame: OrderedFrame): void {
     const { rules } = this.#options;
     if (frame.incarnation === this.#options.incarnation && rules.ownFramesAreLeftOut) {
-      const { after, through, incarnation, position } = frame;
-      this.#send({
-        after,
-        through,
-        count: 0,
-        highestTime: 0,
-        incarnation,
-        position,
-        block: NO_BYTES,
-      });
+      this.#pass(frame);
     } else {
+      this.tell();
       this.#options.link.send(this.#options.takesTraces ? frame.bytes : withoutTraces(frame.bytes));
       this.#sentThrough = frame.through;
     }
   }
 
+  /** Passes over a frame of the node itself. */
+  #pass({ after, through, incarnation, position }: OwnFrames): void {
+    this.#untold = { after: this.#untold?.after ?? after, through, incarnation, position };
+    this.#sentThrough = through;
+    if (!this.#options.tellsLater) this.tell();
+  }
+
   #sendLogged(frame: LogFrame): void {
     const { incarnation } = frame;
-    if (incarnation === this.#options.incarnation) {
-      this.#send({ ...frame, count: 0, highestTime: 0, block: NO_BYTES });
-    } else {
+    if (incarnation === this.#options.incarnation) this.#pass(frame);
+    else {
+      this.tell();
       // A compacted run omits only entries that a later entry of the log has overwritten.
       this.#send(incarnation === 0 ? { ...frame, position: this.#options.sequencer.head } : frame);
     }
   }
 
-  #send(frame: LogFrame): void {
+  #send({ after, through, count, highestTime, incarnation, position, block }: LogFrame): void {
+    const { link, sequencer } = this.#options;
     const header = {
-      ...frame,
       kind: FRAME_KIND.entries,
       reportApplied: false,
       incomplete: false,
-      committedThrough: this.#options.sequencer.committedThrough,
+      count,
+      after,
+      through,
+      committedThrough: sequencer.committedThrough,
+      highestTime,
       sentAtMs: this.#options.nowMs(),
+      incarnation,
+      position,
     };
-    this.#options.link.send(assembleFrame(header, frame.block));
-    this.#sentThrough = frame.through;
+    link.send(assembleFrame(header, block));
+    this.#sentThrough = through;
   }
 }

@@ -260,6 +260,8 @@ export class ServedLink {
       link: this.#node,
       log,
       sequencer: frames,
+      // What the writer says is passed on without a look at the feed.
+      tellsLater: false,
       linkBytesMax: () => this.#host.linkBytesMax(),
       rules: ALL_RULES,
       nowMs: () => clock.nowMs(),
