@@ -5,7 +5,7 @@ import { MeridianError } from "./errors.ts";
 import { DIRECTORY_SCHEMAS, NODE_SCHEMAS } from "./message-schema.ts";
 import type { DirectoryMessage, NodeMessage } from "./message.ts";
 import { isDeeperThan } from "./json-depth.ts";
-import { HEAT_BYTES_MAX, TEXT_BYTES_MAX } from "./limits.ts";
+import { EXPIRES_AT_MS_MAX, HEAT_BYTES_MAX, TEXT_BYTES_MAX } from "./limits.ts";
 import { utf8Length } from "./validate.ts";
 import { agree, capabilities } from "./versions.ts";
 
@@ -80,10 +80,10 @@ export function decodeNodeMessage(json: string, bytesMax: number = TEXT_BYTES_MA
  */
 export function decodeDirectoryMessage(json: string): DirectoryMessage {
   const schema = directoryMessage satisfies Same<typeof directoryMessage, DirectoryMessage>;
-  const message: DirectoryMessage = decode<DirectoryMessage>(
-    schema,
-    parse(json, TEXT_BYTES_MAX, checkChosen),
-  );
+  const value = parse(json, TEXT_BYTES_MAX, checkChosen);
+  const acknowledge = acknowledgeOf(value);
+  if (acknowledge !== undefined) return acknowledge;
+  const message: DirectoryMessage = decode<DirectoryMessage>(schema, value);
   if ("committedThrough" in message && "head" in message) {
     if (message.committedThrough > message.head) {
       throw beyond("committedThrough", `at most ${message.head}`);
@@ -122,6 +122,23 @@ function parse(
     check(value as Record<string, unknown>);
   }
   return value;
+}
+
+/**
+ * The message if it is an `acknowledge` as its schema has it. One comes for each frame that a node sends, and the schema takes as long as all else that
+ * the node does about it. What is no such message, or a wrong one, is for the schema.
+ */
+function acknowledgeOf(value: unknown): DirectoryMessage | undefined {
+  const said = value as Readonly<Record<string, unknown>> | null;
+  if (typeof said !== "object" || said?.["type"] !== "acknowledge") return undefined;
+  const { nowMs, outboxThrough, committedThrough } = said;
+  if (typeof nowMs !== "number" || !(Math.abs(nowMs) <= EXPIRES_AT_MS_MAX)) return undefined;
+  if (!isWhole(outboxThrough) || !isWhole(committedThrough)) return undefined;
+  return { type: "acknowledge", nowMs, outboxThrough, committedThrough };
+}
+
+function isWhole(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
 function decode<Message>(schema: v.GenericSchema<unknown, Message>, value: unknown): Message {

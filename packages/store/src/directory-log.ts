@@ -18,6 +18,7 @@ import { readAdmitted, readEpochs, readLogState, type LogStateRow } from "./dire
 import { readCursors } from "./cursor-table.ts";
 import { readPlace, type StreamPlace } from "./stream-place.ts";
 import { countingSummaries, EntryTable, reading, type EntryFacts } from "./entry-table.ts";
+import { frameWrite } from "./frame-write.ts";
 import { frameOfRow, LogReader } from "./log-reader.ts";
 import { collectSummaries } from "./merged-scan.ts";
 import { readMembers } from "./member-table.ts";
@@ -256,23 +257,9 @@ export class SqliteDirectoryLog implements DirectoryLog {
         `Expected ${expected}, got one from ${after} through ${through}`,
       );
     }
-    const { block } = frame;
-    const bytes = block.byteLength;
+    const bytes = frame.block.byteLength;
     this.#writer.append(
-      {
-        kind: "frame",
-        after,
-        through,
-        count,
-        highestTime,
-        incarnation,
-        position,
-        incomplete,
-        block,
-        ...(followed && { followed }),
-        ...(compared && { compared }),
-        ...(place && { place }),
-      },
+      frameWrite(frame, place),
       this.#reaching(place, () => {
         if (followed !== undefined) this.#follow(followed, compared);
         this.#committedThrough = through;

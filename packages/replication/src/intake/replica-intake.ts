@@ -57,7 +57,12 @@ export class ReplicaIntake implements Intake {
     this.#context.events.emit.taken(through, keys);
     const place = { ...this.#position.place, sequence: through };
     const cursor = this.#position.takeCursor();
-    return cursor === undefined ? { ...record, place } : { ...record, place, cursor };
+    if (record.quarantined !== undefined) return { ...record, place, ...(cursor && { cursor }) };
+    // Each member by its name: what is spread first and added to then becomes a dictionary, which every later look at a member pays for.
+    const { kind, entries, block, highestTime, isAwaited = true } = record;
+    return cursor === undefined
+      ? { kind, entries, block, highestTime, isAwaited, place }
+      : { kind, entries, block, highestTime, isAwaited, place, cursor };
   }
 
   /** The entries of a frame that go into the store: nearly always all of them, as they came. */

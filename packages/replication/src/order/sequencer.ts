@@ -315,7 +315,10 @@ export class Sequencer implements FrameSource {
     const { after, through, incarnation, position, bytes } = frame;
     this.#addPending(incarnation, bytes.byteLength);
     this.#forward(frame, more.highestTime, hold);
-    const logged = { after, through, incarnation, position, block: blockOf(bytes), ...more };
+    const { count, highestTime, incomplete = false } = more;
+    const block = blockOf(bytes);
+    const plain = { after, through, incarnation, position, block, count, highestTime, incomplete };
+    const logged = more.followed === undefined ? plain : { ...plain, ...more };
     const committed: Done = (failure) => {
       if (failure === undefined) this.#addPending(incarnation, -bytes.byteLength);
       done(failure);
