@@ -42,4 +42,14 @@ describe("the young generation of a program that keeps all that it makes", () =>
     expect(most).toBeGreaterThan(2 * MIB);
     expect(most).toBeLessThanOrEqual(4 * MIB);
   });
+
+  it("is collected by one thread", async () => {
+    const bound = `(await import(${file})).boundYoungGeneration()`;
+    const traced = `(await import("node:v8")).setFlagsFromString("--trace-gc-nvp")`;
+    const program = new Program(`${bound};${traced};${FILLING}`);
+    expect(await program.ended()).toBe("ended by exit 0");
+    const helped = [...program.output.matchAll(/gc=s .*background\.scavenge\.parallel=([\d.]+)/g)];
+    expect(helped.length).toBeGreaterThan(3);
+    expect(helped.map(([, ms]) => Number(ms)).filter((ms) => ms > 0)).toEqual([]);
+  });
 });
