@@ -50,6 +50,9 @@ const UNUSED_PART = 1 / 10;
 /** Up to here, head and value leave as one string; beyond, copying the value costs more than a second piece. */
 const TEXT_BYTES_MAX = 4_096;
 
+/** So many bytes that came with a body may be kept with it: its head, which is less than what a write takes in memory beside its key and value. */
+const HEAD_KEPT_BYTES = 512;
+
 /** So many answers wait at most for the end of a turn. */
 const WAITING_MAX = 32;
 
@@ -201,8 +204,8 @@ export class PlainConnections {
       this.#use(connection);
       return true;
     }
-    // A slice would keep all of what the socket has read. Spread into this object, the members of another would make a dictionary of it.
-    const asPut = { path, head, from, body: new Uint8Array(body), socket };
+    // Spread into this object, the members of another would make a dictionary of it.
+    const asPut = { path, head, from, body: ownBytes(body), socket };
     connection.endWrite = write?.(asPut, (answer) => this.#onWritten(connection, answer));
     return connection.endWrite !== undefined;
   }
@@ -302,6 +305,13 @@ export class PlainConnections {
     this.#options.serve(socket);
     socket.resume();
   }
+}
+
+/** A body that keeps in memory not much more than its own bytes: another copy only of one that came together with much else. */
+function ownBytes(body: Buffer): Uint8Array {
+  const { buffer, byteOffset, byteLength } = body;
+  if (buffer.byteLength - byteLength > HEAD_KEPT_BYTES) return new Uint8Array(body);
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 /** Keeps a chunk for later, and reads no more until then. */

@@ -31,6 +31,7 @@ import {
 } from "@meridian/protocol";
 
 import type { NodeContext } from "./node-context.ts";
+import { WrittenEntries } from "./written-entries.ts";
 
 /** What a key is to hold. */
 export interface Content {
@@ -100,7 +101,7 @@ const UNTRACED: readonly TraceContext[] = [];
 
 interface Batch extends WriteNeeds {
   /** Makes the entries when their turn comes, or throws. `written` is what this commit has written before them. */
-  readonly make: (written: Map<string, Entry>) => readonly Entry[];
+  readonly make: (written: WrittenEntries) => readonly Entry[];
   /** Whether the entries keep the stamps that they got earlier, however low. */
   readonly isOld: boolean;
   /** Ids of quarantined entries that it writes anew. */
@@ -141,7 +142,7 @@ export class WritePath {
 
   /** Writes a batch as one; `done` hears of it once it is durable here. */
   write(requests: readonly BatchWrite[], needs: WriteNeeds, done: WriteDone): void {
-    const make = (written: Map<string, Entry>): readonly Entry[] => this.#stamp(requests, written);
+    const make = (written: WrittenEntries): readonly Entry[] => this.#stamp(requests, written);
     this.#enqueue({ make, isOld: false, released: [], ...needs, done });
   }
 
@@ -150,7 +151,7 @@ export class WritePath {
    * Fails with `QUARANTINED_NOT_FOUND`, `QUARANTINED_EXPIRED`, or what `check` throws.
    */
   replay(id: number, check: WriteRequest["check"], needs: WriteNeeds, done: WriteDone): void {
-    const make = (written: Map<string, Entry>): readonly Entry[] => {
+    const make = (written: WrittenEntries): readonly Entry[] => {
       const { entry } = this.#context.store.quarantinedEntry(id) ?? {};
       if (entry === undefined) {
         const said = `Expected the id of a quarantined entry, got \`${id}\``;
@@ -192,7 +193,7 @@ export class WritePath {
     const { keys, done, onComplete } = resubmission;
     const { store } = this.#context;
     let next = start;
-    const make = (written: Map<string, Entry>): readonly Entry[] => {
+    const make = (written: WrittenEntries): readonly Entry[] => {
       const entries: Entry[] = [];
       const end = Math.min(keys.length, next + FRAME_ENTRIES_TARGET);
       for (let bytes = 0; next < end && bytes < FRAME_BYTES_TARGET; next += 1) {
@@ -223,7 +224,7 @@ export class WritePath {
     const { store } = this.#context;
     const part = entries.slice(0, FRAME_ENTRIES_TARGET);
     const rest = entries.slice(FRAME_ENTRIES_TARGET);
-    const make = (written: Map<string, Entry>): readonly Entry[] =>
+    const make = (written: WrittenEntries): readonly Entry[] =>
       part.flatMap((offered) => {
         const { key } = offered;
         const before = written.get(key);
@@ -232,7 +233,7 @@ export class WritePath {
         const held = store.peek(key);
         const isOlder = held !== undefined && replaces(held, offered);
         const entry = isOlder ? (store.get(key) ?? offered) : offered;
-        written.set(key, entry);
+        written.add(entry);
         return [entry];
       });
     const partDone: WriteDone = (failure, receipt) => {
@@ -249,7 +250,7 @@ export class WritePath {
   outrank(entries: readonly Entry[], done: WriteDone): void {
     const { store, stamps } = this.#context;
     let next = 0;
-    const make = (written: Map<string, Entry>): readonly Entry[] => {
+    const make = (written: WrittenEntries): readonly Entry[] => {
       const made: Entry[] = [];
       const end = Math.min(entries.length, FRAME_ENTRIES_TARGET);
       for (let bytes = 0; next < end && bytes < FRAME_BYTES_TARGET; next += 1) {
@@ -260,7 +261,7 @@ export class WritePath {
         if (!replaces(returned, held)) continue;
         const stamp = stamps.above(returned.stamp);
         const again = held === undefined ? tombstone(key, stamp) : { ...held, stamp };
-        written.set(key, again);
+        written.add(again);
         made.push(again);
         bytes += entryBytes(again);
       }
@@ -320,14 +321,14 @@ export class WritePath {
 
   #flush(): void {
     const taken = this.#take();
-    const writing = taken.filter(({ entries }) => entries.length > 0);
+    const writing = taken.every(isWriting) ? taken : taken.filter(isWriting);
     if (writing.length === 0) {
       for (const each of taken) answer(each, 0);
       this.#schedule();
       return this.#checkClosed();
     }
     const { store, append } = this.#context;
-    const entries = writing.flatMap((each) => each.entries);
+    const entries = entriesOf(writing);
     const frame = {
       position: store.outboxThrough + 1,
       count: entries.length,
@@ -368,7 +369,7 @@ export class WritePath {
   /** Takes as many batches as one frame holds, and makes their entries. */
   #take(): Taken[] {
     const taken: Taken[] = [];
-    let written = new Map<string, Entry>();
+    let written = new WrittenEntries();
     let [count, bytes] = [0, 0];
     this.#bytesRead = 0;
     for (const batch of this.#waiting) {
@@ -383,7 +384,7 @@ export class WritePath {
       } catch (refusal) {
         taken.push({ batch, entries: [], block: NO_BYTES, refusal });
         // The writes behind it do not see what it would have written.
-        written = new Map(taken.flatMap(({ entries }) => entries.map((each) => [each.key, each])));
+        written = new WrittenEntries(taken.flatMap(({ entries }) => entries));
       }
     }
     this.#waiting = this.#waiting.slice(taken.length);
@@ -391,7 +392,7 @@ export class WritePath {
   }
 
   /** Checks or computes each write on top of the writes before it, and stamps the result. */
-  #stamp(requests: readonly BatchWrite[], written: Map<string, Entry>): readonly Entry[] {
+  #stamp(requests: readonly BatchWrite[], written: WrittenEntries): readonly Entry[] {
     const { stamps, time } = this.#context;
     const nowMs = time.nowMs();
     if (requests.length > BATCH_ENTRIES_MAX) {
@@ -413,14 +414,16 @@ export class WritePath {
       }
       if (content === undefined) continue;
       const entry = entryOf(key, content, stamps.next(nowMs), nowMs);
-      written.set(key, entry);
+      written.add(entry);
+      // An array that grows has room for seventeen from the first on.
+      if (requests.length === 1) return [entry];
       entries.push(entry);
     }
     return entries;
   }
 
   /** What a write makes of the newest entry of its key; undefined to leave the key as it is. Throws if the write is refused. */
-  #contentOf(request: BatchWrite, written: Map<string, Entry>): Content | undefined {
+  #contentOf(request: BatchWrite, written: WrittenEntries): Content | undefined {
     const { store } = this.#context;
     const { key } = request;
     if (!("update" in request)) {
@@ -444,6 +447,18 @@ export class WritePath {
     this.#onClosed = undefined;
     onClosed?.();
   }
+}
+
+function isWriting({ entries }: Taken): boolean {
+  return entries.length > 0;
+}
+
+/** The entries of all; those of the only one as they are. */
+function entriesOf(writing: readonly Taken[]): readonly Entry[] {
+  const [first] = writing;
+  return first !== undefined && writing.length === 1
+    ? first.entries
+    : writing.flatMap(({ entries }) => entries);
 }
 
 /** Tells a writer what became of its batch: entries through `position` are durable. */
