@@ -48,7 +48,7 @@ export interface LogPlace extends Pick<
 }
 
 /** Where the log lies, as `--log` says it, if it is to lie in the data folder even though it was in a stream. */
-const IN_FOLDER = "sqlite";
+export const IN_FOLDER = "sqlite";
 
 /** Opens the log. In a stream, this waits while another directory writes it. */
 export async function openLog(place: LogPlace): Promise<OpenLog> {

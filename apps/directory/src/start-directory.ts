@@ -27,7 +27,7 @@ import { dialLink, linkCuts, type LinkCuts } from "@meridian/transport";
 import { placeOf } from "./identity.ts";
 import { LogHealth } from "./log-health.ts";
 import { learnRevocations } from "./log-pages.ts";
-import { openLog, type OpenLog } from "./open-log.ts";
+import { IN_FOLDER, openLog, type OpenLog } from "./open-log.ts";
 import { serve, type Changing, type MachineListeners, type Settled } from "./serve.ts";
 import { serveBeside, type Running } from "./serve-beside.ts";
 import { streamEvents } from "./stream-events.ts";
@@ -225,6 +225,7 @@ function machineOptions(options: Settled, log: OpenLog["log"], cuts: LinkCuts) {
     clock,
     logger,
     metrics,
+    sharesLog: options.log !== null && options.log !== IN_FOLDER,
     follow: followOptions(options, cuts),
     limits: { horizonMs: options.horizon },
     defer: (callback: () => void) => void setImmediate(callback),

@@ -37,6 +37,12 @@ const READ_MESSAGES = 64;
 
 const READ_MS = 3_000;
 
+/**
+ * A consumer lies on one server, and is lost with it. A client that hears nothing twice makes another one; NATS' own default finds that out after half a
+ * minute.
+ */
+const FOLLOWING = { expires: 4_000, idle_heartbeat: 1_000 };
+
 /** How a stream is made. */
 export interface JetStreamParts {
   readonly connection: NatsConnection;
@@ -157,7 +163,8 @@ export class JetStream implements LogStream {
   ): AsyncGenerator<StoredMessage> {
     const start = { opt_start_seq: after + 1 };
     const consumer = await told(this.#client.consumers.get(this.#names.stream, start), "be read");
-    const messages = await told(consumer.consume({ max_messages: READ_MESSAGES }), "be read");
+    const consuming = { max_messages: READ_MESSAGES, ...FOLLOWING };
+    const messages = await told(consumer.consume(consuming), "be read");
     void ended.then(() => messages.stop());
     try {
       let last = after;

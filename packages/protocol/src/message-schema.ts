@@ -238,6 +238,7 @@ export const DIRECTORY_SCHEMAS = {
     maxClockDriftMs: wholeDuration,
     holdBack: v.boolean(),
     clock,
+    shared: v.optional(v.boolean()),
   }),
   echo: v.object({
     type: v.literal("echo"),

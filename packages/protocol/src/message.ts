@@ -264,6 +264,8 @@ export interface Welcome extends Agreement {
   /** True while the directory cannot write its log. The node then sends no frames until an `echo` has `holdBack` false. */
   holdBack: boolean;
   clock: ClockWord;
+  /** Whether other directories may serve nodes from the same log. A node then chooses the nearest. */
+  shared?: boolean | undefined;
 }
 
 /** The answer to a node's `heartbeat`. */

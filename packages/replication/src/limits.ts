@@ -91,6 +91,9 @@ export interface ReplicaLimits {
   readonly connectBesideMs: number;
   /** How often a node asks the directories that are better than its own how they stand. */
   readonly probeMs: number;
+  /** How often a node measures how near the directories are that share a log: at first, and later. */
+  readonly surveyFirstMs: number;
+  readonly surveyMs: number;
   /** How long a better directory has to answer well before the node goes back to it: at first, and at most. */
   readonly returnMs: number;
   readonly returnMaxMs: number;
@@ -127,6 +130,8 @@ export const REPLICA_LIMITS: ReplicaLimits = {
   connectMs: 5_000,
   connectBesideMs: 1_000,
   probeMs: 1_000,
+  surveyFirstMs: 5_000,
+  surveyMs: 300_000,
   returnMs: 5_000,
   returnMaxMs: 300_000,
   returnSettledMs: 30_000,

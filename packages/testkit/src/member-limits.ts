@@ -280,6 +280,7 @@ const VALUES: Readonly<Record<string, Readonly<Record<string, Values>>>> = {
     maxClockDriftMs: { right: [0, 8.64e15], wrong: [-1, 0.5, ...ODD] },
     holdBack: flag,
     clock,
+    shared: { right: [true, false], wrong: [null, 0, "true"] },
   },
   echo: {
     nowMs: instant,

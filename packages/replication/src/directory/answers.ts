@@ -33,6 +33,7 @@ export function welcomeOf(
     maxClockDriftMs: limits.maxClockDriftMs,
     holdBack: log.stall !== undefined,
     clock: host.clocks.word,
+    ...(host.sharesLog && { shared: true }),
   };
 }
 

@@ -14,6 +14,8 @@ export interface DirectoryContext {
   /** Nodes of another cluster are refused. */
   readonly cluster: string;
   readonly log: DirectoryLog;
+  /** Whether other directories serve nodes from the same log. */
+  readonly sharesLog: boolean;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly limits: DirectoryLimits;
@@ -72,9 +74,9 @@ export function contextOf(
   events: Emitter<DirectoryEvents>,
   rules: Rules,
 ): DirectoryContext {
-  const { cluster, log, clock, logger } = options;
+  const { cluster, log, clock, logger, sharesLog = false } = options;
   const limits = { ...DIRECTORY_LIMITS, ...options.limits };
   const deadlines = new Deadlines(clock);
   const defer = (callback: () => void): void => options.defer(callback);
-  return { cluster, log, clock, logger, limits, deadlines, events, rules, defer };
+  return { cluster, log, sharesLog, clock, logger, limits, deadlines, events, rules, defer };
 }

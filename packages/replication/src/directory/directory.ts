@@ -36,7 +36,9 @@ export interface DirectoryOptions {
   /** Where the directory registers its numbers. */
   readonly metrics?: Metrics;
   readonly limits?: Partial<DirectoryLimits>;
-  /** The other directories; without it, there are none. */
+  /** Whether other directories may serve nodes from the same log: nodes are told, and choose the nearest. */
+  readonly sharesLog?: boolean;
+  /** The other directories that have logs of their own; without it, there are none. */
   readonly follow?: FollowOptions;
   /** Called when a node has come, gone or changed its status, here or with another directory. */
   readonly onMembers?: () => void;

@@ -1,5 +1,6 @@
 /**
- * Which of several directories a node is to be at: the first, in the order of preference, that takes it in.
+ * Which of several directories a node is to be at: the first, in the order of preference, that takes it in. Where they share a log, a node measures
+ * now and then how long it takes to open a link to each, and one that is clearly nearer becomes the first (see `DirectoryOrder`).
  *
  * Where a link is lost, its directory is tried once more, in case only the link was; then the others in order. A node that is not at the first asks
  * the better ones every now and then, on links of their own, how they stand. It goes back to a directory that has answered well for a while. If the
@@ -17,6 +18,10 @@ import {
 
 import type { LogPosition } from "../intake/log-position.ts";
 import type { NodeContext } from "../node/node-context.ts";
+import { DirectoryOrder } from "./directory-order.ts";
+
+/** After so many surveys it is known how near the directories are, and they become rare. */
+const FIRST_SURVEYS = 4;
 
 /** The answer of a directory to a probe. */
 export type Standing = Extract<DirectoryMessage, { type: "standing" }>;
@@ -26,7 +31,9 @@ export class DirectoryChoice {
   readonly #context: NodeContext;
   /** The place in the log of the directory that the node is at. */
   readonly #position: Pick<LogPosition, "place">;
-  #current = 0;
+  readonly #order: DirectoryOrder;
+  /** The rank of the directory that the node is at, or dials next. */
+  #rank = 0;
   /** Whether the current directory is dialled once more before the others. */
   #isRetrying = false;
   /** How many attempts in a row have failed. */
@@ -39,16 +46,20 @@ export class DirectoryChoice {
   /** The unanswered probes, each with the function that ends it. */
   readonly #probes = new Map<Link, () => void>();
   #cancelProbe: (() => void) | undefined;
+  /** How many surveys there were on this link. */
+  #surveys = 0;
+  #cancelSurvey: (() => void) | undefined;
 
   constructor(context: NodeContext, position: Pick<LogPosition, "place">) {
     this.#context = context;
     this.#position = position;
     this.#goodMs = context.limits.returnMs;
+    this.#order = new DirectoryOrder(context.directories);
   }
 
-  /** The directory to dial: its place in the order, from 0. */
+  /** The directory to dial: its place in the order that the node was given, from 0. */
   get current(): number {
-    return this.#current;
+    return this.#order.at(this.#rank);
   }
 
   /** Whether there is another directory to turn to. */
@@ -56,12 +67,14 @@ export class DirectoryChoice {
     return this.#context.directories > 1;
   }
 
-  /** The current directory has taken the node in. */
-  onUp(): void {
+  /** The current directory has taken the node in. `isShared`: its log is that of other directories, too. */
+  onUp(isShared: boolean): void {
     this.#failed = 0;
     this.#isRetrying = false;
     this.#goodSinceMs = [];
-    if (this.#current > 0) this.#probeLater();
+    this.#surveys = 0;
+    if (this.#rank > 0) this.#probeLater();
+    if (isShared && this.hasOthers) this.#surveyLater();
   }
 
   /**
@@ -80,11 +93,11 @@ export class DirectoryChoice {
     if (wasUp || this.#isRetrying) {
       this.#isRetrying = false;
       this.#failed = 1;
-      this.#current = this.#current === 0 ? 1 : 0;
+      this.#rank = this.#rank === 0 ? 1 : 0;
       return false;
     }
     this.#failed += 1;
-    this.#current = (this.#current + 1) % directories;
+    this.#rank = (this.#rank + 1) % directories;
     return this.#failed % directories === 0;
   }
 
@@ -96,7 +109,7 @@ export class DirectoryChoice {
   #noteReturn(): void {
     const { clock, limits } = this.#context;
     const last = this.#return;
-    if (last === undefined || last.directory !== this.#current) return;
+    if (last === undefined || last.directory !== this.current) return;
     this.#return = undefined;
     const isSettled = clock.elapsedMs() - last.atMs > limits.returnSettledMs;
     this.#goodMs = isSettled ? limits.returnMs : Math.min(this.#goodMs * 2, limits.returnMaxMs);
@@ -105,7 +118,7 @@ export class DirectoryChoice {
   #probeLater(): void {
     this.#cancelProbe?.();
     this.#cancelProbe = this.#context.deadlines.after(this.#probeInMs(), () => {
-      for (let directory = 0; directory < this.#current; directory += 1) this.#probe(directory);
+      for (let rank = 0; rank < this.#rank; rank += 1) this.#probe(this.#order.at(rank));
       this.#probeLater();
     });
   }
@@ -120,9 +133,34 @@ export class DirectoryChoice {
     return Math.min(limits.probeMs, ...left.filter((ms) => ms > 0));
   }
 
+  /** The next survey. The nodes of a directory that has just come do not all make theirs at once. */
+  #surveyLater(): void {
+    const { deadlines, limits, random } = this.#context;
+    const everyMs = this.#surveys < FIRST_SURVEYS ? limits.surveyFirstMs : limits.surveyMs;
+    this.#cancelSurvey?.();
+    this.#cancelSurvey = deadlines.after(everyMs * (0.5 + random.next()), () => {
+      this.#preferNearest();
+      this.#surveys += 1;
+      for (let each = 0; each < this.#context.directories; each += 1) this.#probe(each);
+      this.#surveyLater();
+    });
+  }
+
+  /** If another directory is clearly nearer, the node goes there as it goes back to a better one. */
+  #preferNearest(): void {
+    const { current } = this;
+    const nearest = this.#order.preferNearest(current);
+    if (nearest === undefined) return;
+    this.#context.logger.info("another directory is nearer", { directory: nearest });
+    this.#rank = this.#order.rankOf(current);
+    this.#probeLater();
+  }
+
   #stopProbing(): void {
     this.#cancelProbe?.();
     this.#cancelProbe = undefined;
+    this.#cancelSurvey?.();
+    this.#cancelSurvey = undefined;
     for (const link of this.#probes.keys()) this.#endProbe(link);
   }
 
@@ -135,9 +173,12 @@ export class DirectoryChoice {
     const { dial, clock, node, deadlines, limits } = this.#context;
     const { cluster } = node;
     let hasAnswered = false;
+    const dialledAtMs = clock.elapsedMs();
+    let openMs = Infinity;
     const link = dial(
       {
         onOpen: () => {
+          openMs = clock.elapsedMs() - dialledAtMs;
           const nowMs = clock.nowMs();
           link.send(encodeMessage({ type: "probe", ...capabilities(), cluster, nowMs }));
         },
@@ -146,6 +187,7 @@ export class DirectoryChoice {
           if (standing === undefined) return;
           hasAnswered = true;
           this.#endProbe(link);
+          this.#measure(directory, standing, openMs);
           this.#onStanding(directory, standing);
         },
         onPart: () => {},
@@ -153,7 +195,9 @@ export class DirectoryChoice {
         onClose: () => {
           this.#probes.get(link)?.();
           this.#probes.delete(link);
-          if (!hasAnswered) this.#goodSinceMs[directory] = undefined;
+          if (hasAnswered) return;
+          this.#goodSinceMs[directory] = undefined;
+          this.#order.forget(directory);
         },
       },
       directory,
@@ -165,7 +209,13 @@ export class DirectoryChoice {
     );
   }
 
+  #measure(directory: number, { ready, logId }: Standing, openMs: number): void {
+    if (ready && logId === this.#position.place.logId) this.#order.measured(directory, openMs);
+    else this.#order.forget(directory);
+  }
+
   #onStanding(directory: number, standing: Standing): void {
+    if (this.#order.rankOf(directory) >= this.#rank) return;
     const { clock, logger } = this.#context;
     const nowMs = clock.elapsedMs();
     if (!this.#isGood(standing)) {
@@ -176,7 +226,7 @@ export class DirectoryChoice {
     if (nowMs - sinceMs < this.#goodMs) return;
     logger.info("going back to a better directory", { directory });
     this.#stopProbing();
-    this.#current = directory;
+    this.#rank = this.#order.rankOf(directory);
     this.#return = { directory, atMs: nowMs };
     this.#failed = 0;
     this.#isRetrying = false;

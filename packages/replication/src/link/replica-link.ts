@@ -251,7 +251,7 @@ export class ReplicaLink<Message extends DirectoryMessage> implements LinkFacts 
     this.#refusal = undefined;
     this.#welcomed = true;
     this.#leaseMs = welcome.leaseMs;
-    this.#choice?.onUp();
+    this.#choice?.onUp(welcome.shared === true);
     this.#context.events.emit.welcomed(link, welcome, this.#askedAtMs);
     this.#beat(link, welcome.heartbeatMs, this.#context.clock.elapsedMs());
   }
