@@ -21,6 +21,13 @@ export interface Running {
   directory: Machine | undefined;
   /** Ends what has served nodes until this directory came to write the log. */
   leave: (() => Promise<void>) | undefined;
+  /** Ends what serves nodes beside the directory that writes, if anything does. */
+  quit: () => Promise<void>;
+}
+
+/** Nothing serves yet. */
+export function notRunning(): Running {
+  return { directory: undefined, leave: undefined, quit: async () => {} };
 }
 
 /** What nodes are served with. */
@@ -41,14 +48,15 @@ export function serveBeside(
   return async ({ state, uplink }) => {
     await security.learn((revocations) => learnRevocations(state, revocations));
     const defer = (callback: () => void): void => void setImmediate(callback);
-    const parts = { log: state, uplink, clock, logger, defer };
+    // If this directory comes to write the log, its numbers begin anew, under the same names.
+    const metrics = new Metrics();
+    const parts = { log: state, uplink, clock, logger, metrics, defer };
     let made: ServingDirectory | undefined;
     const make = (listeners: MachineListeners): ServingDirectory => {
       made = new ServingDirectory({ ...parts, ...listeners });
       return made;
     };
-    // If this directory comes to write the log, its numbers begin anew, under the same names.
-    const own = { ...options, metrics: new Metrics() };
+    const own = { ...options, metrics };
     const opened = { log: state, state, snapshots: () => null };
     const stop = serve(own, { server, opened, health, cuts: linkCuts(own), make });
     if (made === undefined) throw new Error("Expected `serve` to make a machine");
@@ -68,6 +76,10 @@ export function serveBeside(
         }
       },
     });
+    running.quit = async () => {
+      directory.stop();
+      await stop();
+    };
     logger.info("serves nodes beside the directory that writes the log", { cluster });
     return {
       get head() {
@@ -84,6 +96,7 @@ export function serveBeside(
           return;
         }
         running.directory = undefined;
+        running.quit = async () => {};
         server.rest();
         await leave();
       },

@@ -29,7 +29,7 @@ import { LogHealth } from "./log-health.ts";
 import { learnRevocations } from "./log-pages.ts";
 import { IN_FOLDER, openLog, type OpenLog } from "./open-log.ts";
 import { serve, type Changing, type MachineListeners, type Settled } from "./serve.ts";
-import { serveBeside, type Running } from "./serve-beside.ts";
+import { notRunning, serveBeside, type Running } from "./serve-beside.ts";
 import { streamEvents } from "./stream-events.ts";
 
 /** How a directory is started: as its flags say, with their defaults for what is not given. */
@@ -46,8 +46,11 @@ export interface DirectoryOptions extends Omit<
   readonly tuning?: Partial<StoreTuning>;
   /** Told when the log cannot be written any more. The process is to end, and its supervisor to start it anew. */
   readonly onFatal?: (failure: MeridianError) => void;
-  /** Told once if another directory writes the log, so that this one stands by, and answers nobody until it takes over. */
-  readonly onStandby?: () => void;
+  /**
+   * Told once if another directory writes the log. This one serves nodes beside it then, until it takes over, and parts with them by `leave`. The
+   * promise of `startDirectory` stays open meanwhile.
+   */
+  readonly onStandby?: (leave: () => Promise<void>) => void;
 }
 
 /** The options that may change while a directory runs, the log's left out. */
@@ -112,7 +115,7 @@ export async function startDirectory(given: DirectoryOptions): Promise<RunningDi
     limits: rateLimitsOf(settled),
   };
   let opened: OpenLog;
-  const running: Running = { directory: undefined, leave: undefined };
+  const running = notRunning();
   const health = new LogHealth(logger);
   const { onDamaged } = health;
   const parts = { ...settled, ...changing };

@@ -9,7 +9,7 @@ import type { LogPlace } from "./open-log.ts";
 interface StreamListeners {
   readonly logger: Logger;
   readonly onFatal?: ((failure: MeridianError) => void) | undefined;
-  readonly onStandby?: (() => void) | undefined;
+  readonly onStandby?: ((leave: () => Promise<void>) => void) | undefined;
 }
 
 const STANDING_BY = new MeridianError(
@@ -21,8 +21,11 @@ const STANDING_BY = new MeridianError(
 export function streamEvents(
   { logger, onFatal, onStandby }: StreamListeners,
   server: Pick<HttpServer, "starting">,
-  running: { readonly directory: Pick<Directory, "release"> | undefined },
-): Pick<LogPlace, "onLost" | "onStandby" | "onCutOff"> {
+  running: {
+    readonly directory: Pick<Directory, "release"> | undefined;
+    readonly quit: () => Promise<void>;
+  },
+): Required<Pick<LogPlace, "onLost" | "onStandby" | "onCutOff">> {
   return {
     onLost: (failure) => {
       logger.error("the stream of the log is lost", { error: failure.message });
@@ -30,7 +33,7 @@ export function streamEvents(
     },
     onStandby: () => {
       server.starting = STANDING_BY;
-      onStandby?.();
+      onStandby?.(() => running.quit());
     },
     onCutOff: (why) => {
       logger.warn("nodes are sent to other directories", { why: why.message });

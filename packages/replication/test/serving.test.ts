@@ -2,7 +2,7 @@
 import type { Link, LinkEvents, Uplink, UplinkEvents, UplinkLink } from "@meridian/ports";
 import { capabilities, encodeMessage, type LogFrame } from "@meridian/protocol";
 import { ServingDirectory } from "@meridian/replication";
-import { silentLogger } from "@meridian/runtime";
+import { Metrics, silentLogger } from "@meridian/runtime";
 import { copyLogDisk, heartbeatOf, MemoryDirectoryLog, type ManualClock } from "@meridian/testkit";
 import { describe, expect, it } from "vitest";
 
@@ -64,6 +64,7 @@ class ServingRig {
   readonly uplink = new TestUplink(this.writer);
   readonly clock: ManualClock = this.writer.clock;
   readonly serving: ServingDirectory;
+  readonly metrics = new Metrics();
   readonly #log: MemoryDirectoryLog;
   #commits: (() => void)[] = [];
 
@@ -75,6 +76,7 @@ class ServingRig {
       uplink: this.uplink,
       clock: this.clock,
       logger: silentLogger,
+      metrics: this.metrics,
       defer: (callback) => this.clock.after(0, callback),
     });
     this.serving.start();
@@ -321,5 +323,9 @@ describe("the nodes of all directories", () => {
     expect(() => rig.serving.forget("there")).toThrow("this one serves nodes beside it");
     expect(() => rig.serving.onRegistry("{}")).toThrow("Expected");
     expect(rig.serving.info()).toMatchObject({ epoch: 1, connections: 1, members: 2 });
+    expect(rig.metrics.sumOf("meridian_nodes", { status: "ready" })).toBe(2);
+    expect(rig.metrics.sumOf("meridian_writer_reached")).toBe(1);
+    rig.serving.onCommitted(3);
+    expect(rig.metrics.sumOf("meridian_stream_behind_entries")).toBe(3);
   });
 });

@@ -27,8 +27,11 @@ export interface ServerProcess {
   readonly tell: (message: Readonly<Record<string, unknown>>) => void;
   /** Ends the process at once with exit code 1, so that its supervisor starts it again. */
   readonly fail: () => void;
-  /** Tells systemd and the parent process that the server waits until another one is gone, and lets a signal end it until `start` resolves. */
-  readonly standBy: () => void;
+  /**
+   * Tells systemd and the parent process that the server waits until another one is gone, and lets a signal end it until `start` resolves: once `leave`
+   * has parted with whoever it serves meanwhile, or after two seconds.
+   */
+  readonly standBy: (leave?: () => Promise<void>) => void;
 }
 
 /** A running server. */
@@ -98,7 +101,7 @@ async function serve<Values extends LogSettings>(
     void server?.reload?.(changed);
   });
   const starting = new Starting(logger);
-  const standBy = (): void => starting.standBy();
+  const standBy = (leave?: () => Promise<void>): void => starting.standBy(leave);
   server = await program.start(values, { logger, tell, fail, standBy });
   starting.end();
   notifyReady(`listening on ${server.url}`);
@@ -112,13 +115,16 @@ class Starting {
   readonly #logger: Logger;
   readonly #endExtending: () => void;
   #endWatchdog: () => void = () => {};
+  #leave: () => Promise<void> = async () => {};
+  #isLeaving = false;
 
   constructor(logger: Logger) {
     this.#logger = logger;
     this.#endExtending = extendStart(systemClock);
   }
 
-  standBy(): void {
+  standBy(leave?: () => Promise<void>): void {
+    if (leave !== undefined) this.#leave = leave;
     this.#endExtending();
     notifyReady("stands by until the server that works now is gone");
     this.#endWatchdog = startWatchdog(systemClock);
@@ -132,13 +138,20 @@ class Starting {
     for (const signal of STOP_SIGNALS) process.off(signal, this.#stop);
   }
 
-  /** There are no clients to finish with, and the disk has nothing that is not elsewhere. */
+  /** The disk has nothing that is not elsewhere. */
   readonly #stop = (signal: NodeJS.Signals): void => {
+    if (this.#isLeaving) return;
+    this.#isLeaving = true;
     notifyStopping();
     this.#logger.info(`received ${signal}`);
-    process.exit(SERVER_EXIT.stopped);
+    const end = (): void => process.exit(SERVER_EXIT.stopped);
+    systemClock.after(LEAVING_MS, end);
+    this.#leave().then(end, end);
   };
 }
+
+/** How long a server that stands by may take to part with whoever it serves. */
+const LEAVING_MS = 2_000;
 
 const STOP_SIGNALS = ["SIGINT", "SIGTERM"] as const;
 

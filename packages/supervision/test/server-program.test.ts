@@ -77,6 +77,25 @@ describe.skipIf(reason !== undefined)(`a server that stands by under systemd${sk
   );
 
   it(
+    "parts with whoever it serves meanwhile before it stops, for two seconds at most",
+    async () => {
+      for (const [leave, code] of [
+        ["async () => process.exit(5)", 5],
+        ["() => new Promise(() => {})", 0],
+      ]) {
+        const program = run(
+          serverOf(`
+            standBy(${leave});
+            setImmediate(() => process.kill(process.pid, "SIGTERM"));
+            return new Promise((resolve) => setTimeout(resolve, 60_000));`),
+        );
+        expect(await program.ended()).toBe(`ended by exit ${code}`);
+      }
+    },
+    TIME_LIMIT_MS,
+  );
+
+  it(
     "says that it listens once it has stood by, and lets its own stop answer signals",
     async () => {
       const program = run(

@@ -14,13 +14,14 @@ import {
   type RegisteredMember,
   type RememberedMember,
 } from "@meridian/protocol";
-import { Deadlines, type Clock, type Logger } from "@meridian/runtime";
+import { Deadlines, type Clock, type Logger, type Metrics } from "@meridian/runtime";
 
 import type { ClocksInfo } from "../directory/clocks-info.ts";
 import type { DirectoryInfo } from "../directory/directory.ts";
 import type { AbsentMember, MemberInfo } from "../directory/membership.ts";
 import { DIRECTORY_LIMITS, type DirectoryLimits } from "../limits.ts";
 import { AGAIN_CODE, ServedLink, type ServedLinkHost } from "./served-link.ts";
+import { registerServing, type MeasuredServing } from "./serving-metrics.ts";
 import { StreamFrames } from "./stream-frames.ts";
 
 /** How a serving directory is made. */
@@ -30,6 +31,8 @@ export interface ServingDirectoryOptions {
   readonly uplink: Uplink;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Where the directory registers its numbers. */
+  readonly metrics?: Metrics;
   readonly limits?: Partial<DirectoryLimits>;
   /** Called when the writer has told who is there. */
   readonly onMembers?: () => void;
@@ -48,7 +51,7 @@ const BEHIND_MS = 1_000;
 const WATCH_MS = 500;
 
 /** Serves nodes from a log that another directory writes. */
-export class ServingDirectory {
+export class ServingDirectory implements MeasuredServing {
   readonly #options: ServingDirectoryOptions;
   readonly #limits: DirectoryLimits;
   readonly #deadlines: Deadlines;
@@ -84,11 +87,31 @@ export class ServingDirectory {
       defer: (callback) => options.defer(() => void (this.#isStopped || callback())),
       onOver: (link) => this.#links.delete(link),
     };
+    if (options.metrics !== undefined) registerServing(options.metrics, this, limits);
   }
 
   /** The sequence of the last entry that has come from the stream. */
   get head(): number {
     return this.#frames.head;
+  }
+
+  /** What the writer has committed, as it said last. */
+  get committed(): number {
+    return this.#committed;
+  }
+
+  /** Whether the writer answers. */
+  get isUp(): boolean {
+    return this.#options.uplink.isUp;
+  }
+
+  /** How many links there are. */
+  get links(): number {
+    return this.#links.size;
+  }
+
+  get recentBytes(): number {
+    return this.#frames.recentBytes;
   }
 
   /** The registered nodes of all directories, as the writer has told them. */
