@@ -50,7 +50,8 @@ export function serveBeside(
     const defer = (callback: () => void): void => void setImmediate(callback);
     // If this directory comes to write the log, its numbers begin anew, under the same names.
     const metrics = new Metrics();
-    const parts = { log: state, uplink, clock, logger, metrics, defer };
+    const limits = { horizonMs: options.horizon };
+    const parts = { log: state, uplink, clock, logger, metrics, limits, defer };
     let made: ServingDirectory | undefined;
     const make = (listeners: MachineListeners): ServingDirectory => {
       made = new ServingDirectory({ ...parts, ...listeners });

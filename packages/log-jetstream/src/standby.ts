@@ -70,10 +70,10 @@ export class Standby {
       await this.pause();
       throw failure;
     }
+    // Who serves is there before the first message comes, so it misses none.
+    if (epoch !== 0) await this.#serve();
     this.#tail ??= new Tail(this.#options.stream, replay);
-    if (epoch === 0) return;
-    await this.#serve();
-    this.#uplink?.writerIs(epoch);
+    if (epoch !== 0) this.#uplink?.writerIs(epoch);
   }
 
   async #serve(): Promise<void> {

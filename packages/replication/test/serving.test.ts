@@ -1,7 +1,7 @@
 /** A directory that serves nodes beside the one that writes the log, without sockets and streams. */
 import type { Link, LinkEvents, Uplink, UplinkEvents, UplinkLink } from "@meridian/ports";
-import { capabilities, encodeMessage, type LogFrame } from "@meridian/protocol";
-import { ServingDirectory } from "@meridian/replication";
+import { capabilities, encodeMessage, type HorizonState, type LogFrame } from "@meridian/protocol";
+import { DIRECTORY_LIMITS, ServingDirectory } from "@meridian/replication";
 import { Metrics, silentLogger } from "@meridian/runtime";
 import { copyLogDisk, heartbeatOf, MemoryDirectoryLog, type ManualClock } from "@meridian/testkit";
 import { describe, expect, it } from "vitest";
@@ -66,7 +66,7 @@ class ServingRig {
   readonly serving: ServingDirectory;
   readonly metrics = new Metrics();
   readonly #log: MemoryDirectoryLog;
-  #commits: (() => void)[] = [];
+  readonly #commits: (() => void)[] = [];
 
   constructor() {
     const disk = copyLogDisk(readyLogDisk(7, 10_000, this.clock));
@@ -110,7 +110,20 @@ class ServingRig {
 
   arrive(frame: LogFrame): void {
     this.#log.append(frame, () => {});
+    for (const commit of this.#commits.splice(0)) commit();
     this.serving.onFrame(frame);
+  }
+
+  saveHorizon(state: HorizonState): void {
+    this.#log.saveHorizon(state, () => {});
+    for (const commit of this.#commits.splice(0)) commit();
+  }
+
+  /** How many entries the log has that may not be forgotten. */
+  get size(): number {
+    for (const commit of this.#commits.splice(0)) commit();
+    this.#log.sweep(Infinity);
+    return this.#log.size;
   }
 
   submit(link: TestLink, incarnation: number, position: number, key: string): void {
@@ -305,6 +318,28 @@ describe("a directory that lags behind the stream", () => {
     rig.serving.onCommitted(2);
     rig.pass(here, 21);
     expect(here.closed?.code).toBe(1001);
+  });
+});
+
+describe("the log of a directory beside the writer", () => {
+  it("forgets what the writer may forget, and knows the time, by the newest mark in the stream", () => {
+    const rig = new ServingRig();
+    expect(rig.serving.clocks.confirmedNowMs).toBeUndefined();
+    const there = rig.writer.join("there", 2);
+    const entry = { ...rig.writer.entry("k"), value: new Uint8Array(0), deleted: true };
+    rig.writer.submit(there, 2, 1, [entry]);
+    rig.stream();
+    const nowMs = rig.clock.nowMs();
+    const { horizonMs } = DIRECTORY_LIMITS;
+    const marks = [
+      [nowMs - 2 * horizonMs, 1],
+      [nowMs, 1],
+    ] as const;
+    rig.saveHorizon({ horizon: entry.stamp.time, frozenUntilMs: 0, marks: [...marks] });
+    expect(rig.size).toBe(1);
+    expect(rig.serving.clocks.confirmedNowMs).toBe(nowMs);
+    rig.clock.advance(61_000);
+    expect(rig.size).toBe(0);
   });
 });
 

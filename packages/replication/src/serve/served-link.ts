@@ -42,6 +42,8 @@ export interface ServedLinkHost {
   readonly clock: Clock;
   readonly limits: DirectoryLimits;
   linkBytesMax(): number;
+  /** Bytes of all nodes that are on their way to the writer. */
+  sentBytes(): number;
   defer(callback: () => void): void;
   /** The link is over. */
   onOver(link: ServedLink): void;
@@ -58,8 +60,11 @@ interface Held {
 /** "Service restart": the node is to connect again, here. */
 export const AGAIN_CODE = 1012;
 
-/** As it stands at the begin of an encoded message. */
+/** As it stands at the begin of an encoded message of a directory. */
 const ECHO = '{"type":"echo"';
+
+/** As it stands in every heartbeat, and perhaps in other messages. */
+const HEARTBEAT = "heartbeat";
 
 /** What is held back is bounded as what waits on a link is. */
 const HELD_BYTES_MAX = 32 * 1024 * 1024;
@@ -103,6 +108,11 @@ export class ServedLink {
 
   get bufferedBytes(): number {
     return this.#node.bufferedBytes;
+  }
+
+  /** Bytes of the node that are on their way to the writer. */
+  get sentBytes(): number {
+    return this.#up.bufferedBytes;
   }
 
   /** Whether the writer has taken the node in, and is lost since. */
@@ -171,14 +181,25 @@ export class ServedLink {
     if (!this.#isUp) return;
     this.#up.send(message);
     const { nodeBytesMax } = this.#host.limits;
-    if (this.#up.bufferedBytes <= nodeBytesMax + TEXT_BYTES_MAX) return;
-    const said = `Expected at most ${nodeBytesMax} bytes on their way to the writer, got ${this.#up.bufferedBytes}`;
+    const { bufferedBytes } = this.#up;
+    if (bufferedBytes <= nodeBytesMax / 4) return;
+    const isOver = bufferedBytes > nodeBytesMax + TEXT_BYTES_MAX;
+    if (!isOver && this.#host.sentBytes() <= this.#host.limits.commitBytesMax) return;
+    const said = `Expected at most ${nodeBytesMax} bytes on their way to the writer, and less with other nodes, got ${bufferedBytes}`;
     throw new MeridianError("OVERLOADED", said);
   }
 
-  /** Throws what is wrong with a message, before the writer has to. */
+  /**
+   * Looks at the messages that mean something here. The others are for the writer, which says what is wrong with them, and may be of another
+   * version than this directory. Throws what is wrong.
+   */
   #look(text: string): void {
     const bytesMax = this.#id === undefined ? GREETING_BYTES_MAX : TEXT_BYTES_MAX;
+    if (text.length > bytesMax) {
+      const said = `Expected text of at most ${bytesMax} bytes, got ${text.length}`;
+      throw new MeridianError("MALFORMED_MESSAGE", said);
+    }
+    if (this.#id !== undefined && !text.includes(HEARTBEAT)) return;
     const message = decodeNodeMessage(text, bytesMax);
     if (message.type === "hello") this.#id = message.nodeId;
     if (message.type === "follow") {

@@ -26,7 +26,7 @@ import { StreamFrames } from "./stream-frames.ts";
 
 /** How a serving directory is made. */
 export interface ServingDirectoryOptions {
-  /** What is made from the stream. Nothing is written to it here. */
+  /** What is made from the stream. Nothing is written to it here, and only what may be forgotten is removed. */
   readonly log: DirectoryLog;
   readonly uplink: Uplink;
   readonly clock: Clock;
@@ -49,6 +49,9 @@ const PATIENCE_MS = 20_000;
 const BEHIND_MS = 1_000;
 
 const WATCH_MS = 500;
+
+/** How often the log is let forget. */
+const PURGE_MS = 60_000;
 
 /** Serves nodes from a log that another directory writes. */
 export class ServingDirectory implements MeasuredServing {
@@ -84,6 +87,7 @@ export class ServingDirectory implements MeasuredServing {
       limits,
       linkBytesMax: () =>
         Math.min(limits.linkBytesMax, limits.allLinksBytesMax / Math.max(1, this.#links.size)),
+      sentBytes: () => [...this.#links].reduce((sum, { sentBytes }) => sum + sentBytes, 0),
       defer: (callback) => options.defer(() => void (this.#isStopped || callback())),
       onOver: (link) => this.#links.delete(link),
     };
@@ -134,10 +138,13 @@ export class ServingDirectory implements MeasuredServing {
       .map(absentMember);
   }
 
-  /** Cluster time, as far as this directory knows it: that of its own clock. */
-  get clocks(): { nowMs(): number; readonly confirmedNowMs: undefined } {
-    const { clock } = this.#options;
-    return { nowMs: () => clock.nowMs(), confirmedNowMs: undefined };
+  /**
+   * Cluster time, as far as this directory knows it: that of its own clock, and confirmed is what it was when the writer has last set a mark of the
+   * horizon. So what has expired is emptied later here, by an eighth of the horizon's distance at most.
+   */
+  get clocks(): { nowMs(): number; readonly confirmedNowMs: number | undefined } {
+    const { clock, log } = this.#options;
+    return { nowMs: () => clock.nowMs(), confirmedNowMs: log.horizonState.marks.at(-1)?.[0] };
   }
 
   /** Whether the log has what the others of the cluster have: the writer answers, and has a node that is ready. */
@@ -166,6 +173,7 @@ export class ServingDirectory implements MeasuredServing {
 
   start(): void {
     this.#watch();
+    this.#purge();
   }
 
   /** Ends every link: at once, or so that the nodes connect again, here, if `again`. */
@@ -271,6 +279,17 @@ export class ServingDirectory implements MeasuredServing {
   #isBehind(ms: number): boolean {
     const sinceMs = this.#behindSinceMs;
     return sinceMs !== undefined && this.#options.clock.elapsedMs() - sinceMs > ms;
+  }
+
+  /** Lets the log forget what the writer may forget, by the marks that the stream has: the newest stands for the time. */
+  #purge(): void {
+    const { log } = this.#options;
+    const { horizon, marks } = log.horizonState;
+    const nowMs = marks.at(-1)?.[0] ?? 0;
+    const longAgoMs = nowMs - this.#limits.horizonMs;
+    const through = marks.findLast(([atMs]) => atMs <= longAgoMs)?.[1] ?? 0;
+    if (through > 0) log.purge(horizon, through);
+    this.#deadlines.after(PURGE_MS, () => this.#purge());
   }
 
   /** Nodes that would wait here for too long go elsewhere. */
