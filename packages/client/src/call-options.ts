@@ -9,6 +9,15 @@ export interface CallOptions {
   readonly deadlineMs?: number | undefined;
 }
 
+/** What a condition or a read goes by: `cluster` for the order of the whole cluster. Without it, what the node has. */
+export type Scope = "cluster";
+
+/** The options of `get` and `getRaw`. */
+export interface ReadOptions extends CallOptions {
+  /** `cluster`: read nothing older than what anybody was told before the call. It costs a round trip to the directory. */
+  readonly scope?: Scope | undefined;
+}
+
 /** The options of every write. */
 export interface WriteOptions extends CallOptions {
   /** How many nodes must have the write before the call resolves; see `AckLevel`. Default `local`. */
@@ -22,6 +31,11 @@ export interface WriteOptions extends CallOptions {
   readonly timeoutMs?: number | undefined;
   /** Write only if the node's newest entry has this etag; otherwise the call rejects with `PRECONDITION_FAILED`. */
   readonly ifMatch?: string | undefined;
+  /**
+   * `cluster`: the condition, which has to be there, is decided in the order of the whole cluster, and not by what the node has. For keys that are
+   * written only so, one of many writers wins, through whichever nodes. The call may reject with `NOT_SCOPED` and `CONDITIONS_UNAVAILABLE`.
+   */
+  readonly scope?: Scope | undefined;
 }
 
 /** The options of `set`. */
@@ -58,7 +72,7 @@ export interface EntriesOptions extends KeysOptions {
   readonly values?: boolean | undefined;
 }
 
-/** The options of `update`. */
+/** The options of `update`. With `scope: "cluster"`, nothing comes between what is read and what is written, through whichever nodes. */
 export interface UpdateOptions
   extends WriteOptions, Pick<SetOptions, "ttl" | "ttlMs" | "contentType"> {
   readonly ifMatch?: undefined;
@@ -122,4 +136,4 @@ export interface DeleteManyResult {
 }
 
 /** The options of `setMany`. */
-export type SetManyOptions = Omit<WriteOptions, "ifMatch">;
+export type SetManyOptions = Omit<WriteOptions, "ifMatch" | "scope">;

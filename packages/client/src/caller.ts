@@ -78,6 +78,9 @@ const NOT_READY: ReadonlySet<ErrorCode> = new Set([
   "NODE_NOT_ADMITTED",
 ]);
 
+/** Codes of nodes that serve other requests: one whose disk is full still serves reads, one whose directory decides nothing all but conditions. */
+const SERVING: ReadonlySet<ErrorCode> = new Set(["STORE_FULL", "CONDITIONS_UNAVAILABLE"]);
+
 /** If a call ends before its attempt has timed out, the node's silence counts as a failure once this part of the attempt's time limit is over. */
 const TELLING = 0.25;
 
@@ -257,8 +260,7 @@ export class Caller {
       this.#answered(node);
       return { answer, found, node, repeated: run.mayHaveBeenApplied };
     }
-    // A node whose disk is full still serves reads.
-    const serves = answer.status < 500 || !error.retryable || error.code === "STORE_FULL";
+    const serves = answer.status < 500 || !error.retryable || SERVING.has(error.code);
     if (serves) keeper.succeeded(node, attempt);
     else {
       const decided = NOT_READY.has(error.code);

@@ -14,6 +14,8 @@ export type {
   KeyInfo,
   KeysOptions,
   RawEntry,
+  ReadOptions,
+  Scope,
   SetEntry,
   SetManyOptions,
   SetManyResult,
@@ -37,6 +39,7 @@ export type {
 export type { FillOptions, LoadContext, Loader } from "./fill/fill-options.ts";
 export { fromEnv } from "./from-env.ts";
 export { isMeridianError } from "./is-meridian-error.ts";
+export { lock, type Lock, type LockOptions } from "./lock.ts";
 export type { ClientStatus, KnownNode, Load, MeridianClient } from "./meridian-client.ts";
 export type { Namespace } from "./namespace.ts";
 export type { NamespaceTerms } from "./namespace-options.ts";

@@ -27,6 +27,7 @@ import type {
   KeyInfo,
   KeysOptions,
   RawEntry,
+  ReadOptions,
   SetEntry,
   SetManyOptions,
   SetManyResult,
@@ -54,6 +55,8 @@ import { takeKept, type Reads, type Take } from "./reads.ts";
 import {
   checkedKey,
   checkText,
+  isScoped,
+  scopedLimits,
   deleteRequest,
   entryTerms,
   keysRequest,
@@ -69,7 +72,7 @@ import {
 import type { CallLimits } from "./run.ts";
 import type { Shape } from "./shape.ts";
 import { bytesOf } from "./values.ts";
-import { pull, update } from "./update.ts";
+import { pull, readScoped, update } from "./update.ts";
 import { keyOfCall, type WrapOptions } from "./wrap.ts";
 
 /** What a keyspace goes through. */
@@ -102,7 +105,7 @@ export interface KeyspaceTerms<In, Out> {
 const LOADS_MAX = 64;
 
 /** The options of `update`. */
-const UPDATE = [...WRITE, "ttl", "ttlMs", "contentType"];
+const UPDATE = [...WRITE, "ttl", "ttlMs", "contentType", "scope"];
 
 /** The values under a prefix of keys. */
 export class Keyspace<In, Out> implements Namespace<In, Out> {
@@ -118,13 +121,14 @@ export class Keyspace<In, Out> implements Namespace<In, Out> {
     this.#take = (key, entry, shared) => terms.shape.decode(key, entry, shared);
   }
 
-  get(key: string, options?: CallOptions): Promise<Out | undefined> {
+  get(key: string, options?: ReadOptions): Promise<Out | undefined> {
     const { load } = this.#terms;
-    if (load === undefined) return this.#read("`get`", key, options, this.#take);
+    if (load === undefined || isScoped(options?.scope))
+      return this.#read("`get`", key, options, this.#take);
     return this.#loaded("`get`", key, load, options);
   }
 
-  getRaw(key: string, options?: CallOptions): Promise<RawEntry | undefined> {
+  getRaw(key: string, options?: ReadOptions): Promise<RawEntry | undefined> {
     return this.#read("`getRaw`", key, options, ownEntry);
   }
 
@@ -132,11 +136,12 @@ export class Keyspace<In, Out> implements Namespace<In, Out> {
   #read<T>(
     what: string,
     key: string,
-    options: CallOptions | undefined,
+    options: ReadOptions | undefined,
     take: Take<T>,
   ): Promise<T | undefined> {
     const { reads, deadlineMs } = this.#parts;
     try {
+      if (options?.scope !== undefined) return this.#readScoped(what, key, options, take);
       const limits = options === undefined ? this.#limits : readLimits(what, options, deadlineMs);
       const { signal } = limits;
       const kept = signal?.aborted === true ? undefined : this.#kept(key);
@@ -145,6 +150,18 @@ export class Keyspace<In, Out> implements Namespace<In, Out> {
     } catch (cause) {
       return Promise.reject(cause as Error);
     }
+  }
+
+  /** Neither what this process keeps nor a read that others have begun is new enough. */
+  async #readScoped<T>(
+    what: string,
+    key: string,
+    options: ReadOptions,
+    take: Take<T>,
+  ): Promise<T | undefined> {
+    const limits = scopedLimits(what, options, this.#parts.deadlineMs);
+    const held = await readScoped(this.#parts, this.#whole(key), limits);
+    return held && take(this.#whole(key), held, false);
   }
 
   async getMany(keys: Iterable<string>, options: CallOptions = {}): Promise<Map<string, Out>> {

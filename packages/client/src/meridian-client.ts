@@ -1,6 +1,7 @@
 /** The interface of a connected client. */
 import type {
   CallOptions,
+  ReadOptions,
   SetEntry,
   SetManyOptions,
   SetManyResult,
@@ -62,7 +63,7 @@ export interface MeridianClient extends Namespace<unknown, unknown> {
    * `Uint8Array`. `T` is the type that the caller expects; nothing checks it. Throws `INVALID_BODY` if the stored
    * bytes are not what their content type says.
    */
-  get<T = unknown>(key: string, options?: CallOptions): Promise<T | undefined>;
+  get<T = unknown>(key: string, options?: ReadOptions): Promise<T | undefined>;
   getMany<T = unknown>(keys: Iterable<string>, options?: CallOptions): Promise<Map<string, T>>;
   getOrSet<Value>(key: string, load: Load<Value>, options?: FillOptions): Promise<Stored<Value>>;
   /** As in every namespace. The value must be one that JSON holds without loss, or bytes: a `Map` does not compile. */

@@ -8,6 +8,7 @@ import type {
   KeyInfo,
   KeysOptions,
   RawEntry,
+  ReadOptions,
   SetEntry,
   SetManyOptions,
   SetManyResult,
@@ -26,9 +27,9 @@ import type { WrapOptions } from "./wrap.ts";
  */
 export interface Namespace<In, Out> {
   /** The value of `key`, or undefined if it has none. Throws `INVALID_BODY`, with the key, where the stored bytes are not such a value; they stay. */
-  get(key: string, options?: CallOptions): Promise<Out | undefined>;
+  get(key: string, options?: ReadOptions): Promise<Out | undefined>;
   /** The stored bytes of `key` and what is known of them, or undefined if it has none. */
-  getRaw(key: string, options?: CallOptions): Promise<RawEntry | undefined>;
+  getRaw(key: string, options?: ReadOptions): Promise<RawEntry | undefined>;
   /** The values of those of `keys` that have one. Any number of keys; asked for by the thousand. */
   getMany(keys: Iterable<string>, options?: CallOptions): Promise<Map<string, Out>>;
   /** Whether `key` has a value. */

@@ -8,6 +8,8 @@ import { toBase64 } from "./base64.ts";
 import type {
   CallOptions,
   EntriesOptions,
+  ReadOptions,
+  Scope,
   SetEntry,
   SetManyOptions,
   SetOptions,
@@ -51,6 +53,11 @@ export function presenceRequest(key: unknown): NodeRequest {
   return { method: "GET", path, headers: { "if-none-match": "*" }, message };
 }
 
+/** The request that reads a value in the order of the whole cluster. It has no form for a WebSocket. */
+export function scopedGetRequest(key: string): NodeRequest {
+  return { method: "GET", path: `${cachePath(key)}?scope=cluster`, slow: true };
+}
+
 /** The request that reads a value. */
 export function getRequest(key: string): NodeRequest {
   return { method: "GET", path: cachePath(key), message: { type: "get", key } };
@@ -70,6 +77,13 @@ export function checkedKey(key: unknown): string {
   return checked;
 }
 
+/** The limits of a call that reads in a scope. */
+export function scopedLimits(what: string, options: ReadOptions, deadlineMs: number): CallLimits {
+  refuseUnknown(what, options, [...CALL, "scope"]);
+  isScoped(options.scope);
+  return limitsOf(options, deadlineMs);
+}
+
 /** The limits of a call that only reads. */
 export function readLimits(what: string, options: CallOptions, deadlineMs: number): CallLimits {
   refuseUnknown(what, options, CALL);
@@ -85,7 +99,7 @@ export interface Write {
 }
 
 /** The options of `set`. */
-const SET = [...WRITE, "ttl", "ttlMs", "contentType", "ifAbsent", "ifMatch"];
+const SET = [...WRITE, "ttl", "ttlMs", "contentType", "ifAbsent", "ifMatch", "scope"];
 
 /** The request that sets one value. */
 export function setRequest(
@@ -96,7 +110,7 @@ export function setRequest(
 ): Write {
   refuseUnknown("`set`", options, SET);
   const path = cachePath(key);
-  const { query, limits, slow } = writeTerms(options, deadlineMs);
+  const { query, limits, slow } = scopedTerms(options, deadlineMs);
   const ttlMs = readSpanMs("ttl", options.ttl, options.ttlMs);
   if (ttlMs !== undefined) query.set("ttl", `${ttlMs}ms`);
   const headers: Record<string, string> = { "content-type": contentType, ...condition(options) };
@@ -110,7 +124,7 @@ export function setRequest(
       body: bytes,
       slow: slow || bytes.length > SLOW_BODY_BYTES,
       conditional: isConditional(options),
-      message: socketMessage(bytes.length, {
+      message: socketMessage(query.has("scope") ? Infinity : bytes.length, {
         type: "set",
         key,
         value: bytes,
@@ -151,12 +165,13 @@ function conditionTerms(headers: Readonly<Record<string, string>>): {
 
 /** The request that deletes one key. */
 export function deleteRequest(key: string, options: WriteOptions, deadlineMs: number): Write {
-  refuseUnknown("`delete`", options, [...WRITE, "ifMatch"]);
+  refuseUnknown("`delete`", options, [...WRITE, "ifMatch", "scope"]);
   const path = cachePath(key);
-  const { query, limits, slow } = writeTerms(options, deadlineMs);
+  const { query, limits, slow } = scopedTerms(options, deadlineMs);
   const headers = condition(options);
   const conditional = isConditional(options);
-  const message = { type: "delete", key, ...conditionTerms(headers), ...ackTerms(query) } as const;
+  const plain = { type: "delete", key, ...conditionTerms(headers), ...ackTerms(query) } as const;
+  const message = query.has("scope") ? undefined : plain;
   return {
     keys: [key],
     request: {
@@ -331,6 +346,26 @@ export function writeTerms(options: SetManyOptions, deadlineMs: number): WriteTe
   if (timeoutMs !== undefined) query.set("timeout", `${timeoutMs}ms`);
   const longest = deadlineMs + (slow ? (timeoutMs ?? ACK_TIMEOUT_MS) : 0);
   return { query, limits: limitsOf(options, longest), slow, timeoutMs };
+}
+
+/** The same of a write that may be for the whole cluster. Throws `INVALID_ARGUMENT` for one that has no condition. */
+function scopedTerms(options: SetOptions, deadlineMs: number): WriteTerms {
+  const { ack, scope } = options;
+  if (!isScoped(scope)) return writeTerms(options, deadlineMs);
+  if (!isConditional(options)) {
+    const said = "Expected `ifAbsent` or `ifMatch` with `scope`, got neither";
+    throw new MeridianError("INVALID_ARGUMENT", said);
+  }
+  const terms = writeTerms({ ...options, ack: ack ?? "directory" }, deadlineMs);
+  terms.query.set("scope", "cluster");
+  return terms;
+}
+
+/** Whether a call is for the whole cluster. Throws `INVALID_ARGUMENT` for another scope. */
+export function isScoped(scope: Scope | undefined): boolean {
+  if (scope === undefined || scope === "cluster") return scope !== undefined;
+  const said = `Expected \`scope\` to be \`cluster\`, got \`${scope as string}\``;
+  throw new MeridianError("INVALID_ARGUMENT", said);
 }
 
 function ackTimeoutMs(options: SetManyOptions): number | undefined {

@@ -2,11 +2,18 @@ import { MeridianError } from "@meridian/protocol";
 import { deleted, written } from "@meridian/protocol/http-api";
 import { Backoff } from "@meridian/runtime";
 
-import { answerOf, bareEtag, type ReceivedEntry } from "./answers.ts";
+import { answerOf, bareEtag, carriedEntryOf, type ReceivedEntry } from "./answers.ts";
 import type { CallOptions, UpdateOptions } from "./call-options.ts";
 import type { KeyspaceParts } from "./keyspace.ts";
 import { pause } from "./pause.ts";
-import { deleteRequest, limitsOf, readLimits, setRequest } from "./requests.ts";
+import {
+  deleteRequest,
+  isScoped,
+  limitsOf,
+  readLimits,
+  scopedGetRequest,
+  setRequest,
+} from "./requests.ts";
 import type { CallLimits } from "./run.ts";
 import type { Shape } from "./shape.ts";
 
@@ -29,8 +36,9 @@ export function update<In, Out>(
   options: UpdateOptions,
 ): Promise<Out | undefined> {
   const limits = limitsOf(options, parts.deadlineMs);
+  const readOf = isScoped(options.scope) ? readScoped : read;
   return settled(parts, limits, async (leftMs) => {
-    const held = await read(parts, key, { ...limits, deadlineMs: leftMs() });
+    const held = await readOf(parts, key, { ...limits, deadlineMs: leftMs() });
     const current = held && (await shape.decode(key, held, true));
     const next = await change(current);
     if (next === undefined) return async () => current;
@@ -72,6 +80,16 @@ function read(
   limits: CallLimits,
 ): Promise<ReceivedEntry | undefined> {
   return reads.read(key, limits, (_, entry) => entry);
+}
+
+/** Reads a value in the order of the whole cluster. */
+export async function readScoped(
+  { caller }: KeyspaceParts,
+  key: string,
+  limits: CallLimits,
+): Promise<ReceivedEntry | undefined> {
+  const { answer, found } = await caller.call(scopedGetRequest(key), limits);
+  return found ? carriedEntryOf(answer) : undefined;
 }
 
 /**

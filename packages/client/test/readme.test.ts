@@ -10,6 +10,7 @@ import {
   connect,
   deletePrefix,
   isMeridianError,
+  lock,
   richJson,
   type ConnectOptions,
   type MeridianClient,
@@ -39,7 +40,7 @@ const connectTo = (options: ConnectOptions): Promise<MeridianClient> => {
   return new TestCluster().connect(others);
 };
 /** What the examples import. */
-const GIVEN = { connect: connectTo, deletePrefix, isMeridianError, richJson, TestCluster };
+const GIVEN = { connect: connectTo, deletePrefix, isMeridianError, lock, richJson, TestCluster };
 beforeAll(async () => {
   client = await connectTo({ nodes: ["http://near.test"] });
 });

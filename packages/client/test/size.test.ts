@@ -5,7 +5,7 @@ import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import { expect, it } from "vitest";
 
-it("is at most 40 kB, and 19 kB more for WebSockets and a near cache if it uses both", async () => {
+it("is at most 41 kB, and 19 kB more for WebSockets and a near cache if it uses both", async () => {
   const { outputFiles, metafile } = await build({
     stdin: {
       contents: 'export { connect } from "@meridian/client";',
@@ -34,6 +34,6 @@ it("is at most 40 kB, and 19 kB more for WebSockets and a near cache if it uses 
     bytes[later.has(basename(path)) ? "later" : "first"] += gzipSync(contents).length;
   }
   expect(later.size).toBe(2);
-  expect(bytes.first).toBeLessThan(40_000);
+  expect(bytes.first).toBeLessThan(41_000);
   expect(bytes.later).toBeLessThan(19_000);
 });

@@ -14,7 +14,7 @@ import {
 import type { ConditionalWrite, Replica } from "@meridian/replication";
 
 import { etagOf } from "./cached-record.ts";
-import { checkBytes, checkContentType, type SetRequest, type WriteResult } from "./requests.ts";
+import { checkContentType, type SetRequest, type WriteResult } from "./requests.ts";
 import type { WriteGate } from "./write-gate.ts";
 import type { Writes } from "./writes.ts";
 
@@ -43,12 +43,15 @@ export class ScopedEntries {
   /** Throws `VALUE_TOO_LARGE` for a value that no proposal may carry. */
   checkLength(bytes: number): void {
     this.#options.writes.checkLength(bytes);
-    checkBytes("a value of scope=cluster", bytes, PROPOSED_BYTES_MAX);
+    if (bytes <= PROPOSED_BYTES_MAX) return;
+    // `details.bytesMax` would tell clients that this node takes no larger value of any kind.
+    const said = `Expected a value of at most ${PROPOSED_BYTES_MAX} bytes with scope=cluster, got ${bytes} or more`;
+    throw new MeridianError("VALUE_TOO_LARGE", said);
   }
 
   /**
    * Sets a key if it has the live version `ifStamp` in the order of the log, or with null no live one. Throws what `Writes.set` throws before anything is written, and
-   * `PRECONDITION_FAILED`, `NOT_SCOPED`, `CONDITIONS_UNAVAILABLE`, `OVERLOADED` or `OUTCOME_UNKNOWN`.
+   * `PRECONDITION_FAILED`, `NOT_SCOPED`, `CONDITIONS_UNAVAILABLE` or `OUTCOME_UNKNOWN`.
    */
   set(request: SetRequest, ifStamp: Stamp | null, needs: ScopedNeeds): Promise<WriteResult> {
     const { gate, writes } = this.#options;
@@ -65,7 +68,7 @@ export class ScopedEntries {
     return this.#propose({ key, ...content, ifStamp }, needs);
   }
 
-  /** The live entry of a key, no older than anything that anybody was told of before the call. Throws `CONDITIONS_UNAVAILABLE` or `OVERLOADED`. */
+  /** The live entry of a key, no older than anything that anybody was told of before the call. Throws `CONDITIONS_UNAVAILABLE`. */
   async find(key: string, timeoutMs: number): Promise<Entry | undefined> {
     checkClientKey(key);
     const { replica } = this.#options;

@@ -111,7 +111,7 @@ export class Proposals {
 
   /**
    * Writes if the condition holds in the order of the log, and resolves to the entry once it is there, durable, and applied here. Rejects with
-   * `PRECONDITION_FAILED` or `NOT_SCOPED`, with `CONDITIONS_UNAVAILABLE` or `OVERLOADED` where nothing was written, and with `OUTCOME_UNKNOWN` and
+   * `PRECONDITION_FAILED` or `NOT_SCOPED`, with `CONDITIONS_UNAVAILABLE` where nothing was written, and with `OUTCOME_UNKNOWN` and
    * the ETag that the entry has if it was.
    */
   propose(write: ConditionalWrite, timeoutMs: number): Promise<Entry> {
@@ -120,14 +120,13 @@ export class Proposals {
 
   /**
    * Resolves once this node has applied everything that anybody in the cluster was told of before the call: to the instant of the cluster's time by
-   * which to judge what has expired. Rejects with `CONDITIONS_UNAVAILABLE` or `OVERLOADED`.
+   * which to judge what has expired. Rejects with `CONDITIONS_UNAVAILABLE`.
    */
   barrier(timeoutMs: number): Promise<number> {
     const { rules, time, limits } = this.#context;
     if (!rules.readsWaitForBarrier) return Promise.resolve(time.nowMs());
     if (this.#reading >= limits.waitersMax) {
-      const said = `Expected at most ${limits.waitersMax} reads that wait for the order, got one more`;
-      return Promise.reject(new MeridianError("OVERLOADED", said));
+      return Promise.reject(unavailable(`${limits.waitersMax} reads wait already`));
     }
     this.#reading += 1;
     return new Promise<number>((resolve, reject) => {
@@ -222,8 +221,9 @@ export class Proposals {
     if (this.#place === undefined) return unavailable("no directory is there that decides");
     const bytes = this.#bytes + question.bytes;
     if (this.waiting >= PROPOSALS_MAX || bytes > UNDECIDED_BYTES_MAX) {
-      const said = `Expected at most ${PROPOSALS_MAX} proposals of ${UNDECIDED_BYTES_MAX} bytes at a time, got one more`;
-      return new MeridianError("OVERLOADED", said);
+      return unavailable(
+        `${PROPOSALS_MAX} proposals, or ${UNDECIDED_BYTES_MAX} bytes of them, wait already`,
+      );
     }
     this.#id += 1;
     this.#questions.set(this.#id, question);
@@ -310,8 +310,8 @@ function refusalOf({ code, why }: Decided): MeridianError {
       const said = "Expected a version written with `scope=cluster`, got one written without it";
       return new MeridianError(code, said);
     }
+    // Clients would leave a node that is overloaded.
     case "OVERLOADED":
-      return new MeridianError(code, `The directory decides nothing now: ${why}`);
     case null:
     case "STAMP_TOO_LOW":
     case "CONDITIONS_UNAVAILABLE":
