@@ -1,9 +1,9 @@
 /**
  * A directory's log on three nats-servers, under load, while the leader of the stream, the writing directory and the one that serves beside it are killed in turn:
  *
- *   npm run hunt:log -- [--rounds 20] [--writers 32] [--seed 1]
+ *   npm run hunt:log -- [--rounds 20] [--writers 32] [--counting 16] [--seed 1]
  *
- * Exit code 1 if a write that was acknowledged with `ack=directory` is not in the stream.
+ * Exit code 1 if a write that was acknowledged with `ack=directory` is not in the stream, or a counter that clients increment by conditions is wrong.
  */
 import { parseArgs } from "node:util";
 
@@ -23,6 +23,7 @@ const { values } = parseArgs({
   options: {
     rounds: { type: "string", default: "20" },
     writers: { type: "string", default: "32" },
+    counting: { type: "string", default: "16" },
     seed: { type: "string", default: "1" },
   },
 });
@@ -30,10 +31,11 @@ const tell = (line: string): void =>
   void process.stdout.write(`${new Date().toISOString().slice(11, 19)} ${line}\n`);
 if (!HAS_NATS) throw new Error("Expected `nats-server` to be installed: apt install nats-server");
 tell(`nats-server ${NATS_VERSION}`);
-const { acknowledged, unanswered, perSecond, servingPerSecond, messages, first, lost } =
+const { acknowledged, unanswered, perSecond, servingPerSecond, messages, first, lost, counted } =
   await killInRounds({
     rounds: Number(values.rounds),
     writers: Number(values.writers),
+    counting: Number(values.counting),
     victims: VICTIMS,
     random: seededRandom(Number(values.seed)),
     onRound: ({ round, victim, acknowledged: before, gapMs }) =>
@@ -47,4 +49,7 @@ tell(
 tell(`the stream has ${messages} messages, and begins with ${first}`);
 for (const each of lost.slice(0, 50)) tell(`LOST ${each}`);
 tell(`${lost.length} lost`);
-process.exitCode = lost.length === 0 ? 0 : 1;
+const { done, unknown, operations, wrong } = counted;
+tell(`${done} increments made, ${unknown} unknown, of ${operations} operations`);
+for (const each of wrong.slice(0, 10)) tell(`WRONG ${each}`);
+process.exitCode = lost.length + wrong.length === 0 ? 0 : 1;

@@ -1,11 +1,13 @@
 /**
  * Rounds of `kill -9` under load: of the leader of the stream, of the directory that writes, of the one that serves beside it. Every write asks for
  * `ack=directory`. After the rounds all directories and regions are killed and others started on empty disks, so what they have comes from the
- * stream alone; and every write that was acknowledged must be there, or a later one of its key.
+ * stream alone; and every write that was acknowledged must be there, or a later one of its key. Meanwhile clients increment counters by conditions for the
+ * whole cluster.
  */
 import { Ledger, within } from "@meridian/local-cluster";
 import type { Random } from "@meridian/runtime";
 
+import { Counters } from "../support/counters.ts";
 import { Fleet, type Victim } from "./fleet.ts";
 
 /** How many rounds there are, and of what. */
@@ -14,6 +16,8 @@ export interface RoundsOptions {
   readonly victims: readonly Victim[];
   /** How many writes are under way at once. */
   readonly writers: number;
+  /** How many clients increment counters. */
+  readonly counting: number;
   readonly random: Random;
   /** Told of each round. */
   readonly onRound?: (told: RoundReport) => void;
@@ -41,6 +45,13 @@ export interface RoundsReport {
   readonly first: number;
   /** Acknowledged writes that are gone, one sentence each. */
   readonly lost: readonly string[];
+  /** Increments that were answered as made, those that nobody knows of, and what is wrong with the counters. */
+  readonly counted: {
+    readonly done: number;
+    readonly unknown: number;
+    readonly operations: number;
+    readonly wrong: readonly string[];
+  };
 }
 
 /** A write without an answer for so long counts as not acknowledged. */
@@ -48,6 +59,9 @@ const PATIENCE_MS = 15_000;
 
 /** Without enough acknowledged writes for so long, the cluster is stuck. */
 const STUCK_MS = 90_000;
+
+/** How many counters there are. */
+const COUNTERS = 4;
 
 /** How many keys each writer has. */
 const KEYS = 50;
@@ -119,14 +133,16 @@ class Writing {
 
 /** Kills, checks, and reports. */
 export async function killInRounds(options: RoundsOptions): Promise<RoundsReport> {
-  const { rounds, victims, writers, random, onRound = () => {} } = options;
+  const { rounds, victims, writers, counting, random, onRound = () => {} } = options;
   const fleet = new Fleet();
+  const counters = new Counters(() => fleet.regions, COUNTERS);
   const writing = new Writing();
   try {
     await fleet.start();
     const beganMs = performance.now();
     let gapsMs = 0;
     writing.start(fleet.regions, writers);
+    counters.start(counting);
     for (let round = 1; round <= rounds; round += 1) {
       const victim = victims[(round - 1) % victims.length] ?? "serving directory";
       await writing.more(STEADY + Math.floor(random.next() * STEADY));
@@ -139,20 +155,32 @@ export async function killInRounds(options: RoundsOptions): Promise<RoundsReport
       await startAgain();
       await fleet.whole();
     }
-    await writing.stop();
+    await Promise.all([writing.stop(), counters.stop()]);
     const tookMs = performance.now() - beganMs;
     await fleet.converged();
     const { messages = 0, first_seq: first = 0 } = (await fleet.streamState()) ?? {};
     await fleet.replaceAll();
     const { ledger, acknowledged, unanswered } = writing;
+    const wrong = await counters.violations();
+    const { done, unknown, operations } = counters;
+    const counted = { done, unknown, operations, wrong };
     const lost = await lostOf(ledger, fleet.regions);
     const perSecond = acknowledged / (tookMs / 1_000);
     const servingPerSecond = acknowledged / ((tookMs - gapsMs) / 1_000);
-    return { acknowledged, unanswered, perSecond, servingPerSecond, messages, first, lost };
+    return {
+      acknowledged,
+      unanswered,
+      perSecond,
+      servingPerSecond,
+      messages,
+      first,
+      lost,
+      counted,
+    };
   } catch (cause) {
     throw new Error(fleet.report(), { cause });
   } finally {
-    await Promise.all([writing.stop(), fleet.dispose()]);
+    await Promise.all([writing.stop(), counters.stop(), fleet.dispose()]);
   }
 }
 

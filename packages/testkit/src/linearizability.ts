@@ -41,29 +41,42 @@ export function wrongOrder(
   history: readonly RegisterOperation[],
   first: Version = null,
 ): string | undefined {
-  // A read without an answer has looked at nothing.
-  const operations = history
-    .filter(({ kind, endedAt }) => kind === "change" || endedAt !== Infinity)
-    .toSorted((a, b) => a.beganAt - b.beganAt);
-  const search = new Search(operations);
+  const search = new Search(history);
   return search.finds(first) ? undefined : search.explain();
 }
 
+type Change = Extract<RegisterOperation, { kind: "change" }>;
+
 class Search {
-  readonly #operations: readonly RegisterOperation[];
+  /** Those with an answer, in the order of their begins. */
+  readonly #answered: readonly RegisterOperation[];
   readonly #isTaken: boolean[];
-  /** How many with an answer are left. */
+  /** All before this one are taken. */
+  #low = 0;
   #left: number;
+  /** Changes without an answer by what they are over, in the order of their begins. A read without one has looked at nothing. */
+  readonly #unanswered = new Map<Version, Change[]>();
+  readonly #takenUnanswered = new Set<Change>();
   readonly #tried = new Set<string>();
   #steps = 0;
   /** The fewest that were ever left, what was next then, and what the register held. */
-  #best: { readonly left: number; readonly stuck: readonly number[]; readonly version: Version };
+  #best: {
+    readonly left: number;
+    readonly stuck: readonly RegisterOperation[];
+    readonly version: Version;
+  } = { left: Infinity, stuck: [], version: null };
 
-  constructor(operations: readonly RegisterOperation[]) {
-    this.#operations = operations;
-    this.#isTaken = operations.map(() => false);
-    this.#left = operations.filter(({ endedAt }) => endedAt !== Infinity).length;
-    this.#best = { left: Infinity, stuck: [], version: null };
+  constructor(history: readonly RegisterOperation[]) {
+    const inOrder = history.toSorted((a, b) => a.beganAt - b.beganAt);
+    this.#answered = inOrder.filter(({ endedAt }) => endedAt !== Infinity);
+    this.#isTaken = this.#answered.map(() => false);
+    this.#left = this.#answered.length;
+    for (const operation of inOrder) {
+      if (operation.kind !== "change" || operation.endedAt !== Infinity) continue;
+      const ofVersion = this.#unanswered.get(operation.over) ?? [];
+      ofVersion.push(operation);
+      this.#unanswered.set(operation.over, ofVersion);
+    }
   }
 
   /** Whether all that is left can take effect on top of `version`. */
@@ -72,11 +85,17 @@ class Search {
     if (this.#steps > STEPS_MAX) throw new Error(`Expected an answer within ${STEPS_MAX} steps`);
     const looked = this.#takeLooks(version);
     if (this.#left === 0) return true;
-    const next = this.#next();
-    if (this.#left < this.#best.left) this.#best = { left: this.#left, stuck: next, version };
-    if (!this.#tried.has(this.#place(version))) {
-      this.#tried.add(this.#place(version));
-      for (const index of next) if (this.#tries(index, version)) return true;
+    const { next, firstEnd } = this.#next();
+    if (this.#left < this.#best.left) {
+      const stuck = next.flatMap((index) => this.#answered[index] ?? []);
+      this.#best = { left: this.#left, stuck, version };
+    }
+    const place = this.#place(version);
+    if (!this.#tried.has(place)) {
+      this.#tried.add(place);
+      if (next.some((index) => this.#tries(index, version))) return true;
+      const lost = this.#unanswered.get(version) ?? [];
+      if (lost.some((change) => change.beganAt <= firstEnd && this.#triesLost(change))) return true;
     }
     for (const index of looked) this.#putBack(index);
     return false;
@@ -84,13 +103,13 @@ class Search {
 
   explain(): string {
     const { left, stuck, version } = this.#best;
-    const told = stuck.map((index) => describe(this.#operations[index]));
-    return `${left} operations are left where the register holds ${version ?? "nothing"}; next could be ${told.join(", or ")}`;
+    const told = stuck.map(describe).join(", or ");
+    return `${left} operations are left where the register holds ${version ?? "nothing"}; next could be ${told}`;
   }
 
   #tries(index: number, version: Version): boolean {
-    const operation = this.#operations[index];
-    if (operation?.kind !== "change" || operation.isDone === false) return false;
+    const operation = this.#answered[index];
+    if (operation?.kind !== "change" || operation.isDone !== true) return false;
     if (operation.over !== version) return false;
     this.#take(index);
     if (this.finds(operation.version)) return true;
@@ -98,48 +117,64 @@ class Search {
     return false;
   }
 
+  #triesLost(change: Change): boolean {
+    if (this.#takenUnanswered.has(change)) return false;
+    this.#takenUnanswered.add(change);
+    if (this.finds(change.version)) return true;
+    this.#takenUnanswered.delete(change);
+    return false;
+  }
+
   /** Takes everything that may come next, only looks at the register, and was told what it holds now. */
   #takeLooks(version: Version): readonly number[] {
     const looked: number[] = [];
     for (;;) {
-      const found = this.#next().filter((index) => isRightOn(version, this.#operations[index]));
+      const { next } = this.#next();
+      const found = next.filter((index) => isRightOn(version, this.#answered[index]));
       if (found.length === 0) return looked;
       for (const index of found) this.#take(index);
       looked.push(...found);
     }
   }
 
-  /** Those that may come next: nothing that is left has ended before they began. */
-  #next(): readonly number[] {
-    const next: number[] = [];
+  /** Those with an answer that may come next: nothing that is left has ended before they began. And the first end of those that are left. */
+  #next(): { readonly next: readonly number[]; readonly firstEnd: number } {
+    const open: number[] = [];
     let firstEnd = Infinity;
-    for (const [index, { beganAt, endedAt }] of this.#operations.entries()) {
+    for (let index = this.#low; index < this.#answered.length; index += 1) {
+      const { beganAt, endedAt } = this.#answered[index] ?? { beganAt: 0, endedAt: 0 };
       if (beganAt > firstEnd) break;
       if (this.#isTaken[index] === true) continue;
-      next.push(index);
+      open.push(index);
       firstEnd = Math.min(firstEnd, endedAt);
     }
     // What stood before the first end in the list may have begun behind it.
-    return next.filter((index) => (this.#operations[index]?.beganAt ?? 0) <= firstEnd);
+    const next = open.filter((index) => (this.#answered[index]?.beganAt ?? 0) <= firstEnd);
+    return { next, firstEnd };
   }
 
   /** What is taken, and what the register holds: from the same place the search has the same end. */
   #place(version: Version): string {
-    const first = this.#isTaken.indexOf(false);
-    const behind = this.#isTaken.flatMap((isTaken, index) =>
-      isTaken && index > first ? [index] : [],
-    );
-    return `${first} ${behind.join()} ${version}`;
+    const behind: number[] = [];
+    const { firstEnd } = this.#next();
+    for (let index = this.#low; index < this.#isTaken.length; index += 1) {
+      if ((this.#answered[index]?.beganAt ?? 0) > firstEnd) break;
+      if (this.#isTaken[index] === true) behind.push(index);
+    }
+    const lost = [...this.#takenUnanswered].map(({ beganAt, by }) => `${beganAt} ${by}`).toSorted();
+    return `${this.#low} ${behind.join()} ${version} ${lost.join()}`;
   }
 
   #take(index: number): void {
     this.#isTaken[index] = true;
-    if (this.#operations[index]?.endedAt !== Infinity) this.#left -= 1;
+    this.#left -= 1;
+    while (this.#isTaken[this.#low] === true) this.#low += 1;
   }
 
   #putBack(index: number): void {
     this.#isTaken[index] = false;
-    if (this.#operations[index]?.endedAt !== Infinity) this.#left += 1;
+    this.#left += 1;
+    this.#low = Math.min(this.#low, index);
   }
 }
 
@@ -150,8 +185,7 @@ function isRightOn(version: Version, operation: RegisterOperation | undefined): 
   return operation.isDone === false && operation.over !== version;
 }
 
-function describe(operation: RegisterOperation | undefined): string {
-  if (operation === undefined) return "nothing";
+function describe(operation: RegisterOperation): string {
   const { by, beganAt, endedAt, version } = operation;
   const when = `${by} from ${beganAt} to ${endedAt}`;
   if (operation.kind === "read") return `a read of ${version ?? "nothing"} (${when})`;
