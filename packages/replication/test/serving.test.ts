@@ -1,6 +1,12 @@
 /** A directory that serves nodes beside the one that writes the log, without sockets and streams. */
 import type { Link, LinkEvents, Uplink, UplinkEvents, UplinkLink } from "@meridian/ports";
-import { capabilities, encodeMessage, type HorizonState, type LogFrame } from "@meridian/protocol";
+import {
+  capabilities,
+  encodeMessage,
+  stampTimeOf,
+  type HorizonState,
+  type LogFrame,
+} from "@meridian/protocol";
 import { DIRECTORY_LIMITS, ServingDirectory } from "@meridian/replication";
 import { Metrics, silentLogger } from "@meridian/runtime";
 import { copyLogDisk, heartbeatOf, MemoryDirectoryLog, type ManualClock } from "@meridian/testkit";
@@ -126,6 +132,14 @@ class ServingRig {
     return this.#log.size;
   }
 
+  /** Proposes a key that has nothing. */
+  propose(link: TestLink, id: number): void {
+    const nowMs = this.clock.nowMs();
+    const stamp: [number, number] = [stampTimeOf(nowMs) + id, 5];
+    const content = { value: "", contentType: "", expiresAtMs: 0, deleted: false };
+    link.say({ type: "propose", nowMs, id, key: `k${id}`, ifStamp: null, stamp, ...content });
+  }
+
   submit(link: TestLink, incarnation: number, position: number, key: string): void {
     this.writer.submit(link, incarnation, position, [this.writer.entry(key)]);
   }
@@ -142,6 +156,21 @@ class ServingRig {
     link.say(heartbeatOf({ nowMs: this.clock.nowMs() }));
   }
 }
+
+describe("a node that writes by conditions", () => {
+  it("proposes to the writer beside which its directory serves, and is told what that has decided behind the frame", () => {
+    const rig = new ServingRig();
+    const here = rig.join("here", 1);
+    rig.propose(here, 1);
+    rig.stream();
+    expect(here.frames.map(({ header }) => [header.through, header.incarnation])).toEqual([[1, 0]]);
+    expect(here.of("decided")).toMatchObject([{ id: 1, code: null, sequence: 1 }]);
+    rig.beat(here);
+    rig.uplink.lose();
+    rig.propose(here, 2);
+    expect(here.of("decided").at(-1)).toMatchObject({ id: 2, code: "CONDITIONS_UNAVAILABLE" });
+  });
+});
 
 describe("a node at a directory that serves beside the writer", () => {
   it("is greeted and acknowledged by the writer, and fed from the stream", () => {

@@ -75,6 +75,17 @@ function describeBasics<L extends DirectoryLog>(harness: StoreHarness<L>): void 
     await harness.close(third);
   });
 
+  it("says through which sequence its table is complete, and confirms that nobody else writes it", async () => {
+    const log = await harness.open(nextName());
+    await append(log, frame(0, [entry("a", 1), entry("b", 2)], 7, 1));
+    expect(log.mergedThrough).toBeLessThanOrEqual(2);
+    await settle(log);
+    expect([log.mergedThrough, log.get("b")?.stamp.time]).toEqual([2, 2]);
+    const confirmed = await new Promise((resolve) => log.confirm(resolve));
+    expect([confirmed, log.committedThrough]).toEqual([undefined, 2]);
+    await harness.close(log);
+  });
+
   it("calls back in order, never from inside the call, and shows nothing before", async () => {
     const log = await harness.open(nextName());
     const order: number[] = [];

@@ -163,6 +163,7 @@ export class Proposals {
 
   /** The node has applied more of the log. */
   check(): void {
+    if (this.#applying.size === 0) return;
     for (const applying of this.#applying) {
       if (!applying.question.isOver && !this.#hasApplied(applying.sequence)) continue;
       this.#applying.delete(applying);

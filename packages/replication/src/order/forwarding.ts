@@ -52,9 +52,9 @@ export class Forwarding {
 
   /** Sends the frame once `mayGo`, too. When that changes, `proceed` is to be called. */
   push(frame: OrderedFrame, highestTime: number, mayGo: () => boolean = AT_ONCE): void {
-    const held = { frame, highestTime, mayGo };
-    if (this.#held.at(0) === undefined && this.#isDue(held)) this.#send(frame);
-    else this.#held.push(held);
+    const isFirst = this.#held.length === 0;
+    if (isFirst && highestTime <= this.#options.admittedTime() && mayGo()) this.#send(frame);
+    else this.#held.push({ frame, highestTime, mayGo });
   }
 
   /** The frames that have not gone out, in their order. */
@@ -76,15 +76,12 @@ export class Forwarding {
   proceed(): void {
     while (this.#work.mayGoOn()) {
       const next = this.#held.at(0);
-      if (next === undefined || !this.#isDue(next)) return;
+      if (next === undefined || next.highestTime > this.#options.admittedTime()) return;
+      if (!next.mayGo()) return;
       this.#held.shift();
       this.#work.spend(FRAME_COST, next.frame.bytes.byteLength);
       this.#send(next.frame);
     }
-  }
-
-  #isDue({ highestTime, mayGo }: Held): boolean {
-    return highestTime <= this.#options.admittedTime() && mayGo();
   }
 
   #send(frame: OrderedFrame): void {

@@ -57,6 +57,9 @@ interface Held {
   readonly run: () => void;
 }
 
+/** What a message that asks for a decision has in it. */
+const ASKS = /"type":"(?:propose|barrier)"/;
+
 /** "Service restart": the node is to connect again, here. */
 export const AGAIN_CODE = 1012;
 
@@ -178,7 +181,10 @@ export class ServedLink {
     if (this.#isOver) return;
     if (typeof message === "string") this.#look(message);
     // An orphan's writes stay in its outbox, and go to the next writer.
-    if (!this.#isUp) return;
+    if (!this.#isUp) {
+      if (typeof message === "string") this.#leaveUndecided(message);
+      return;
+    }
     this.#up.send(message);
     const { nodeBytesMax } = this.#host.limits;
     const { bufferedBytes } = this.#up;
@@ -211,6 +217,19 @@ export class ServedLink {
     this.#onDrain();
     if (this.#owed > 0 || !this.#isUp) this.#answer(message.nowMs);
     this.#owed += 1;
+  }
+
+  /** Says for the writer, which is lost, that nobody decides. What it was asked before stays without an answer. */
+  #leaveUndecided(text: string): void {
+    if (!ASKS.test(text)) return;
+    const message = decodeNodeMessage(text);
+    if (message.type !== "propose" && message.type !== "barrier") return;
+    const { id } = message;
+    const nowMs = this.#host.clock.elapsedMs() + this.#writerAheadMs;
+    const why = "No directory writes the stream of the log";
+    const code = "CONDITIONS_UNAVAILABLE";
+    const decision = { id, code, sequence: 0, time: 0, atMs: nowMs, why } as const;
+    this.#node.send(encodeMessage({ type: "decided", nowMs, ...decision }));
   }
 
   /** Answers a heartbeat for the writer. */
