@@ -15,7 +15,7 @@ async function run(job: Job): Promise<JobResult> {
   let acknowledged = 0;
   for (let seed = job.first; seed < job.first + job.count; seed += 1) {
     const parts = rule === undefined ? undefined : partsWithout(rule);
-    const faults = rule?.faults ?? faultsOf(seed);
+    const faults = rule?.faults ?? job.faults ?? faultsOf(seed);
     const outcome = await simulate(seed, parts, faults, rule?.directories ?? job.directories);
     acknowledged += outcome.acknowledged;
     if (outcome.violations.length === 0) continue;

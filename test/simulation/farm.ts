@@ -2,12 +2,16 @@
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
+import type { Faults } from "./scenario.ts";
+
 /** A run of seeds. */
 export interface Job {
   readonly first: number;
   readonly count: number;
   /** How many directories there are. Default: 1. */
   readonly directories?: number;
+  /** Which faults there are. Default: those of the seed. */
+  readonly faults?: Faults;
   /** Which rule is switched off; undefined for none. */
   readonly rule?: string;
 }

@@ -14,7 +14,8 @@ const USAGE = `Usage: npm run simulate -- [first] [count]
          switches each rule off in turn (whose name has \`text\` in it), and counts how many of \`count\` seeds (100)
          fail without it
 
-With --directories <n>, clusters have as many directories, which follow each other. With --jobs <n>, as many seeds run at
+With --directories <n>, clusters have as many directories, which follow each other. With --conditions, clients write by conditions for the whole
+cluster, in clusters of one directory. With --jobs <n>, as many seeds run at
 a time, each in a process; by default as many as there are processors. What comes of a seed does not depend on that.
 All of them print each seed that fails as SIM_SEED=<seed>. The exit code tells of failures.`;
 
@@ -26,6 +27,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     directories: { type: "string", default: "1" },
+    conditions: { type: "boolean", default: false },
     jobs: { type: "string", default: String(availableParallelism()) },
   },
 });
@@ -65,7 +67,8 @@ async function hunt(first: number, count: number, durationMs: number): Promise<v
     if (next >= first + count || performance.now() - startedAtMs >= durationMs) return undefined;
     const size = Math.min(BATCH, first + count - next);
     next += size;
-    return { first: next - size, count: size, directories };
+    const faults = values.conditions ? ({ faults: "conditions" } as const) : {};
+    return { first: next - size, count: size, directories, ...faults };
   };
   await runJobs(processes, job, (result: JobResult) => {
     done += result.job.count;
