@@ -1,5 +1,6 @@
 /** Two directories over one stream: one orders, and both serve nodes. */
 import { mkdtempSync, rmSync } from "node:fs";
+import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -25,6 +26,28 @@ async function start(
   const started = await Program.spawn({ name, program, args });
   onTestFinished(() => started.kill());
   return started;
+}
+
+/** The URL of a line to a directory on which everything takes so many milliseconds in each direction. */
+async function farAway(url: string, ms: number): Promise<string> {
+  const ends = new Set<Socket>();
+  const pass = (from: Socket, to: Socket): void => {
+    ends.add(from);
+    from.on("data", (data) => setTimeout(() => to.write(data), ms));
+    from.on("close", () => to.destroy());
+    from.on("error", () => {});
+  };
+  const line = createServer((near) => {
+    const far = connect(Number(new URL(url).port), "127.0.0.1");
+    pass(near, far);
+    pass(far, near);
+  });
+  await new Promise<void>((resolve) => line.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => {
+    for (const end of ends) end.destroy();
+    line.close();
+  });
+  return `http://127.0.0.1:${(line.address() as AddressInfo).port}`;
 }
 
 /** Two directories, of which the first writes, and one region at each. */
@@ -56,8 +79,8 @@ class Pair {
     await pair.startDirectory(1);
     await until("the second directory serves", () => pair.says(1, "serves nodes beside"));
     const [first = "", second = ""] = pair.urls;
-    await pair.#startRegion(0, [first, second]);
-    await pair.#startRegion(1, [second, first]);
+    await pair.startRegion(0, [first, second]);
+    await pair.startRegion(1, [second, first]);
     return pair;
   }
 
@@ -121,7 +144,7 @@ class Pair {
       .filter((line) => /node reconciles|reconciles=true/.test(line));
   }
 
-  async #startRegion(index: number, urls: readonly string[]): Promise<void> {
+  async startRegion(index: number, urls: readonly string[]): Promise<Program> {
     const place = FIVE_PLACES[index];
     if (place === undefined) throw new Error("Expected a place");
     const region = await start("region", place.id, [
@@ -130,6 +153,7 @@ class Pair {
     ]);
     await region.listens();
     this.regions[index] = region;
+    return region;
   }
 }
 
@@ -166,7 +190,7 @@ class Writing {
 describe.skipIf(!HAS_NATS)(
   `directories over nats-server ${NATS_VERSION} (needs nats-server)`,
   () => {
-    it("serve nodes beside the one that orders: a set at one is read at the other, and each knows all nodes", async () => {
+    it("serve nodes beside the one that orders: a set at one is read at the other, one of two conditions holds, and each knows all nodes", async () => {
       const pair = await Pair.start();
       await pair.spread(1);
       await putValue(pair.url(1), "at-the-second", "two", { ack: "all" });
@@ -245,6 +269,18 @@ describe.skipIf(!HAS_NATS)(`a directory beside the one that orders (needs nats-s
     line.heal();
     await pair.spread(1);
     await putValue(pair.url(1), "again", "x", { ack: "all" });
+    expect(pair.comparisons).toEqual([]);
+  });
+
+  it("is chosen by a region that it is nearer to, whatever the order of its directories", async () => {
+    const pair = await Pair.start();
+    const far = await farAway(pair.urls[0] ?? "", 40);
+    const region = await pair.startRegion(2, [far, pair.urls[1] ?? ""]);
+    const id = FIVE_PLACES[2]?.id ?? "";
+    await until("the region is at the first", async () => (await pair.nodesOf(0)).includes(id));
+    await until("it is at the second", async () => (await pair.nodesOf(1)).includes(id), 90_000);
+    expect(region.lines.join("\n")).toMatch(/another directory is nearer directory=1/);
+    await putValue(region.url, "near", "x", { ack: "all" });
     expect(pair.comparisons).toEqual([]);
   });
 });
