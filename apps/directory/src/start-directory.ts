@@ -200,10 +200,9 @@ function serveAsWriter(
   return async () => {
     logger.info("stopping", { cluster });
     security.stop();
-    await stop(async () => {
-      endLinks();
-      await server.close(GRACE_MS);
-    });
+    // The nodes of other directories stay with these, and go on with the next writer.
+    endLinks();
+    await stop(() => server.close(GRACE_MS));
     await opened.close();
   };
 }

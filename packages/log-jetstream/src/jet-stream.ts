@@ -204,6 +204,20 @@ export class JetStream implements LogStream {
     });
   }
 
+  async sayGone(epoch: number): Promise<void> {
+    if (this.#connection.isClosed()) return;
+    this.#connection.publish(this.#names.gone, JSON.stringify({ epoch }));
+    await this.#connection.flush();
+  }
+
+  hearGone(onGone: (epoch: number) => void): void {
+    this.#connection.subscribe(this.#names.gone, {
+      callback: (failure, message) => {
+        if (failure === null) onGone(epochOf(message.data));
+      },
+    });
+  }
+
   get relays(): RelayWire {
     return new NatsWire(this.#connection, this.#names);
   }

@@ -61,6 +61,10 @@ export interface LogStream {
   writer(): Promise<StreamWriterWord | undefined>;
   /** Answers others from now on that this directory writes the stream, in this epoch. Calls `onAsked` each time. */
   announce(epoch: number, onAsked: () => void): void;
+  /** Tells others that the directory that wrote in this epoch writes no more. Nothing depends on it: it saves them the time in which they wait for an answer. */
+  sayGone(epoch: number): Promise<void>;
+  /** Calls `onGone` with each epoch of which that is told. */
+  hearGone(onGone: (epoch: number) => void): void;
   /** Carries links between directories; undefined if nothing does. */
   readonly relays?: RelayWire | undefined;
   close(): Promise<void>;

@@ -110,6 +110,8 @@ class Opening {
   #isStandby = false;
   /** The epoch of the directory that answered last that it writes; undefined if it does so no more. */
   #writer: number | undefined;
+  /** The epoch whose writer has said last that it writes no more. */
+  #gone: number | undefined;
 
   constructor(stream: LogStream, snapshots: SnapshotStream, options: OpeningOptions) {
     this.#stream = stream;
@@ -117,6 +119,9 @@ class Opening {
     this.#options = options;
     this.#clock = options.store.clock;
     this.#logger = options.store.logger;
+    stream.hearGone((epoch) => {
+      this.#gone = epoch;
+    });
   }
 
   async open(): Promise<Begun> {
@@ -219,7 +224,10 @@ class Opening {
    */
   async #follow(standby: Standby, replay: Replay): Promise<boolean> {
     // Before it is known that a directory has written, there is none to follow.
-    const writer = this.#writer === undefined ? undefined : await this.#stream.writer();
+    const isKnown = this.#writer !== undefined;
+    const isGone = isKnown && this.#writer === this.#gone;
+    if (isGone) standby.lose();
+    const writer = isKnown && !isGone ? await this.#stream.writer() : undefined;
     if (writer === undefined || writer.epoch !== this.#writer) {
       await standby.pause();
       return false;
@@ -241,7 +249,7 @@ class Opening {
   async #mayBegin(newest: EpochRecord | undefined): Promise<boolean> {
     const epoch = newest?.epochs.at(-1)?.[0];
     // The last writer had this folder's database open, which only one process can.
-    if (epoch === undefined || (await this.#isOwn(epoch))) return true;
+    if (epoch === undefined || epoch === this.#gone || (await this.#isOwn(epoch))) return true;
     const writer = await this.#stream.writer();
     // One that has lost the stream, and does not know it yet, may answer first.
     const isNewest = writer?.epoch === epoch || writer?.epoch === 0;

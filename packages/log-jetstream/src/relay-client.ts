@@ -95,6 +95,11 @@ export class RelayClient implements Uplink {
     this.#sendPing();
   }
 
+  /** The directory that wrote says that it does so no more. */
+  writerIsGone(): void {
+    this.#lose("The directory that writes the log has stopped");
+  }
+
   open(events: UplinkEvents, remoteAddress: string): UplinkLink {
     this.#lastLink += 1;
     const link = this.#lastLink;

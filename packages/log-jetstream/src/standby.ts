@@ -76,6 +76,11 @@ export class Standby {
     if (epoch !== 0) this.#uplink?.writerIs(epoch);
   }
 
+  /** The directory that wrote the log says that it does so no more. */
+  lose(): void {
+    this.#uplink?.writerIsGone();
+  }
+
   async #serve(): Promise<void> {
     const { stream, state, clock, logger, random, serve } = this.#options;
     const { relays } = stream;

@@ -39,6 +39,9 @@ const CLOSE_MS = 5_000;
 
 const CLOSE_STEP_MS = 20;
 
+/** How long it may take to say that this directory writes no more. */
+const GONE_MS = 500;
+
 /** A standby asks several times a second whether there is a writer. One that has asked within this time before the last answer of the stream was there. */
 const STANDBY_MS = 10_000;
 
@@ -258,7 +261,9 @@ export class StreamLog implements DirectoryLog {
 
   /** Waits until the stream has taken what was appended, for some seconds at most, and lets go of stream and files. */
   close(): Promise<void> {
-    this.#closed ??= this.#drain().then(() => this.#release(() => this.state.close()));
+    this.#closed ??= this.#drain()
+      .then(() => this.#sayGone())
+      .then(() => this.#release(() => this.state.close()));
     return this.#closed;
   }
 
@@ -272,6 +277,13 @@ export class StreamLog implements DirectoryLog {
     for (let restMs = CLOSE_MS; this.#packer.waiting > 0 && restMs > 0; restMs -= CLOSE_STEP_MS) {
       await delay(this.#clock, CLOSE_STEP_MS);
     }
+  }
+
+  /** Where everything that was appended is stored, another directory need not wait for this one. */
+  async #sayGone(): Promise<void> {
+    if (this.#packer.waiting > 0 || this.stall !== undefined) return;
+    const said = this.#stream.sayGone(this.epoch).catch(() => {});
+    await Promise.race([said, delay(this.#clock, GONE_MS)]);
   }
 
   async #release(end: () => Promise<void>): Promise<void> {

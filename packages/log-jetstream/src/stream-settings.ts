@@ -12,6 +12,8 @@ export interface StreamNames {
   readonly epoch: string;
   /** Not kept by the stream: directories ask each other on it. */
   readonly writer: string;
+  /** Not kept either: the writer says on it that it writes no more. */
+  readonly gone: string;
   /** What the names of the subjects begin with on which directories pass on the links of nodes; not kept by the stream either. */
   readonly relay: string;
 }
@@ -24,18 +26,20 @@ export function namesOf(cluster: string): StreamNames {
     log: `${stream}.log`,
     epoch: `${stream}.epoch`,
     writer: `${stream}.writer`,
+    gone: `${stream}.gone`,
     relay: `${stream}.relay`,
   };
 }
 
 /** The names of the stream with the snapshots of a cluster's log. */
 export function snapshotNamesOf(cluster: string): StreamNames {
-  const { stream, writer, relay } = namesOf(cluster);
+  const { stream, writer, gone, relay } = namesOf(cluster);
   return {
     stream: `${stream}-snapshots`,
     log: `${stream}.snapshot.part`,
     epoch: `${stream}.snapshot.whole`,
     writer,
+    gone,
     relay,
   };
 }

@@ -27,6 +27,8 @@ export class MemoryServer {
   first = 1;
   /** For each writer, what it is to do when it is asked, with its epoch. */
   readonly writers = new Map<() => void, number>();
+  /** Who is told that a directory writes no more. */
+  readonly listeners = new Set<(epoch: number) => void>();
   /** How often somebody has begun to follow the messages. */
   followed = 0;
   /** The limit that the stream tells; null without one. */
@@ -157,6 +159,15 @@ export class MemoryStream implements LogStream {
     for (const onAsked of this.#server.writers.keys()) onAsked();
     const epoch = [...this.#server.writers.values()].at(-1);
     return epoch === undefined ? undefined : { epoch };
+  }
+
+  async sayGone(epoch: number): Promise<void> {
+    await this.#answer();
+    for (const onGone of this.#server.listeners) onGone(epoch);
+  }
+
+  hearGone(onGone: (epoch: number) => void): void {
+    this.#server.listeners.add(onGone);
   }
 
   announce(epoch: number, onAsked: () => void): void {

@@ -82,6 +82,18 @@ describe("a standby", () => {
 });
 
 describe("a directory beside the one that writes", () => {
+  it("takes over at once when that one is stopped in order", async () => {
+    const first = await open("orderly", "orderly-1");
+    const opening = open("orderly", "orderly-2", { silenceMs: 600_000 });
+    await expect.poll(() => serverOf("orderly").followed).toBe(1);
+    await append(first, 0, [entry("last", 1)]);
+    await first.close();
+    const second = await opening;
+    expect(second.committedThrough).toBe(1);
+    expect(second.epoch).not.toBe(first.epoch);
+    await second.close();
+  });
+
   it("follows the stream with one consumer, and hears of each frame, until it takes over with its nodes", async () => {
     const server = serverOf("beside");
     const first = await open("beside", "beside-1");

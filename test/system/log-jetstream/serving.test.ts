@@ -272,6 +272,19 @@ describe.skipIf(!HAS_NATS)(`a directory beside the one that orders (needs nats-s
     expect(pair.comparisons).toEqual([]);
   });
 
+  it("takes over at once when that one is stopped in order, and keeps its region", async () => {
+    const pair = await Pair.start();
+    await pair.spread(1);
+    await pair.directories[0]?.stop();
+    await until("the second directory writes", () => pair.says(1, "listening on"), 4_000);
+    await until("it has both regions", async () => (await pair.nodesOf(1)).length === 2);
+    const { lines = [] } = pair.regions[1] ?? {};
+    expect(lines.filter((line) => line.includes("taken in by"))).toHaveLength(2);
+    expect(lines.join("\n")).not.toMatch(/GOING_AWAY/);
+    await putValue(pair.url(1), "key", "x", { ack: "all" });
+    expect(pair.comparisons).toEqual([]);
+  });
+
   it("is chosen by a region that it is nearer to, whatever the order of its directories", async () => {
     const pair = await Pair.start();
     const far = await farAway(pair.urls[0] ?? "", 40);
