@@ -115,7 +115,8 @@ class Clients {
     const { world, nodes } = this.#cluster;
     if (world.nowMs > LIFE_MS) return;
     const node = world.pick(nodes);
-    const register = world.chance(0.2) ? this.#mixed : world.pick(this.#registers);
+    const drawn = world.chance(0.2) ? this.#mixed : world.pick(this.#registers);
+    const register = known !== undefined && world.chance(0.6) ? known.register : drawn;
     const seen = known?.register === register ? known.seen : undefined;
     const isBlind = register !== this.#mixed && world.chance(0.2);
     const over = seen ?? (isBlind ? null : undefined);
