@@ -12,13 +12,13 @@ import {
 } from "@meridian/options";
 import { asMeridianError } from "@meridian/protocol";
 import { lineLogger, systemClock, type Logger } from "@meridian/runtime";
+import { boundGenerations } from "./generations.ts";
 import { extendStart, notifyReady, notifyStopping, startWatchdog } from "./notify.ts";
 import { goesToJournal } from "./journal.ts";
 import { outliveOutput } from "./output.ts";
 import { exitWhenParentDies } from "./parent.ts";
 import { readAgain } from "./read-again.ts";
 import { SERVER_EXIT } from "./server-exit.ts";
-import { boundYoungGeneration } from "./young-generation.ts";
 
 /** The functions of its process that a server may use. */
 export interface ServerProcess {
@@ -59,7 +59,7 @@ export interface ServerProgram<Values extends LogSettings> extends ProgramDescri
 export async function runServer<Values extends LogSettings>(
   program: ServerProgram<Values>,
 ): Promise<void> {
-  boundYoungGeneration();
+  boundGenerations();
   outliveOutput();
   // The parent may end while this program is still starting.
   exitWhenParentDies(systemClock);
