@@ -15,6 +15,8 @@ export class World {
   readonly random: Random;
   /** True time, which no process sees. */
   nowMs = 0;
+  /** How many reactions of promises, one to the other, run before the next event. In a real process all do. */
+  reactions = 2;
   readonly #events: Event[] = [];
   #order = 0;
   #isOver = false;
@@ -64,8 +66,7 @@ export class World {
       this.#pop();
       this.nowMs = next.atMs;
       next.run();
-      await settled;
-      await settled;
+      for (let reaction = 0; reaction < this.reactions; reaction += 1) await settled;
       next = this.#events[0];
     }
     this.nowMs = untilMs;

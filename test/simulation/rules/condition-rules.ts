@@ -13,7 +13,7 @@ export const CONDITION_RULES: readonly Rule[] = [
     rule: "a refusal is told once what it rests on is durable",
     off: "it is told at once",
     faults: "conditions",
-    seed: 31,
+    seed: 160,
     // Nodes answer once they have applied what the refusal rests on, so it shows only where they get that sooner, too.
     harder: () => without("decidedGoesOutDurable"),
     parts: () => without("refusalsWait"),
@@ -22,14 +22,14 @@ export const CONDITION_RULES: readonly Rule[] = [
     rule: "an entry that was decided about goes out once it is durable",
     off: "it goes out at once",
     faults: "conditions",
-    seed: 34,
+    seed: 43,
     parts: () => without("decidedGoesOutDurable"),
   },
   {
     rule: "an entry that was decided about has a stamp above the version that it replaces",
     off: "it has whatever stamp its node has given it",
     faults: "conditions",
-    seed: 5,
+    seed: 1,
     parts: () => without("proposedLiesAbove"),
   },
   {
