@@ -9,7 +9,9 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, dirname } from "node:path";
-import { constants, Script } from "node:vm";
+import { Script } from "node:vm";
+
+import { offerImport } from "./import-file.ts";
 
 /** The path of the bundle that a program's `main.js` runs. */
 export function bundleOf(main: string): string {
@@ -41,13 +43,13 @@ export function loadBundle(file: string): LoadedBundle {
     {
       // What stack traces say. A code cache remembers it, and would tell of the folder in which the program was built.
       filename: basename(file),
-      importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
       ...(cachedData !== undefined && { cachedData }),
     },
   );
   return {
     isCached: script.cachedDataRejected === false,
     run: () => {
+      offerImport((url) => import(url));
       const program = script.runInThisContext() as (...given: readonly unknown[]) => void;
       const module = { exports: {} };
       program(createRequire(file), module, module.exports, file, dirname(file));

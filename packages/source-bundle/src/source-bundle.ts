@@ -108,7 +108,7 @@ async function withBundler<T>(use: (bundler: typeof Esbuild) => Promise<T>): Pro
   users += 1;
   try {
     // Loaded only when there is something to bundle.
-    const bundler = await import("esbuild");
+    const bundler = createRequire(import.meta.url)("esbuild") as typeof Esbuild;
     try {
       return await use(bundler);
     } finally {

@@ -107,6 +107,18 @@ test("a cached program starts from what V8 compiled in its first run, until it c
   expect(statSync(cache).mtimeMs).not.toBe(mtimeMs);
 });
 
+test("a program that starts from its code cache imports files, as in its first run", async () => {
+  const other = pathToFileURL(write("other.mjs", "export const said = 'imported';")).href;
+  const { href } = new URL("../src/import-file.ts", import.meta.url);
+  const main = write(
+    "main.ts",
+    `import { importFile } from ${JSON.stringify(fileURLToPath(href))};
+     importFile(${JSON.stringify(other)}).then(({ said }: any) => console.log(said));`,
+  );
+  const bundle = await bundleSource(main, { isCached: true });
+  for (let run = 0; run < 2; run += 1) expect(output(bundle)).toBe("imported");
+});
+
 test("source that cannot be bundled is an error", async () => {
   await expect(bundleSource(write("main.ts", "const = 5;"))).rejects.toThrow(/Build failed/);
 });

@@ -60,9 +60,9 @@ export const HAS_PLAYGROUND: boolean = import.meta.url.endsWith(".ts");
 
 /** Resolves to what starts a playground. Rejects if there is none, or its sources cannot be bundled. */
 export async function loadPlayground(): Promise<StartPlayground> {
-  const { bundleSource } = await import("@meridian/source-bundle");
+  const { bundleSource, importFile } = await import("@meridian/source-bundle");
   const file = await bundleSource(fileURLToPath(new URL(MODULE, import.meta.url)));
-  const loaded = (await import(pathToFileURL(file).href)) as {
+  const loaded = (await importFile(pathToFileURL(file).href)) as {
     readonly startPlayground: StartPlayground;
   };
   return loaded.startPlayground;
