@@ -26,6 +26,8 @@ export interface RelayLinkOptions {
   readonly hears: RelayLinkEvents;
   /** The link is over: no packet of it is to be received any more. */
   readonly onOver: () => void;
+  /** How many packets one end sends at most. Default: as many as have numbers. */
+  readonly packetsMax?: number;
 }
 
 /** What one end of a link hears. */
@@ -51,6 +53,9 @@ const TELL_BYTES = 64 * 1024;
 
 /** What a message takes beside its bytes, so that empty ones are bounded, too. */
 const PACKET_COST = 64;
+
+/** The last number is for the packet that closes the link. At a thousand packets a second they last for seven weeks. */
+const PACKETS_MAX: number = 2 ** 32 - 2;
 
 /** "Try again later": nobody has closed the link. */
 export const LOST_CODE = 1013;
@@ -102,6 +107,7 @@ export class RelayLink implements UplinkLink {
   /** Sends one packet. */
   sendPacket(kind: RelayPacket["kind"], data: Uint8Array = NONE): void {
     if (this.#isClosed) return;
+    if (this.#sent >= (this.#options.packetsMax ?? PACKETS_MAX)) return this.#exhaust();
     this.#sent += 1;
     const bytes = PACKET_COST + data.byteLength;
     this.#waiting.push({ number: this.#sent, bytes });
@@ -117,6 +123,13 @@ export class RelayLink implements UplinkLink {
     this.#sendClose(code, reason);
     // Its owner may be in the midst of something.
     queueMicrotask(() => this.#end(code, reason, false));
+  }
+
+  /** There are no numbers left for packets. The node connects again, and goes on where it stands. */
+  #exhaust(): void {
+    const said = `A link has had all of its ${this.#sent} packets`;
+    this.#sendClose(LOST_CODE, said);
+    queueMicrotask(() => this.lose(said));
   }
 
   /** The other directory is gone. */
