@@ -93,6 +93,28 @@ describe("the newest version of a key", () => {
     expect(timeOf(newest, "k")).toBe(9);
   });
 
+  it("is looked for in the table where that is ahead of the last look, and the log has lost the frames between", () => {
+    const log = new Log();
+    log.append("k", 1);
+    [log.mergedThrough, log.committedThrough] = [1, 1];
+    const newest = new NewestVersions(
+      {
+        get: (key) => log.get(key),
+        get mergedThrough() {
+          return log.mergedThrough;
+        },
+        read: () => [],
+      },
+      log,
+      ALL_RULES,
+    );
+    expect(timeOf(newest, "k")).toBe(1);
+    log.append("k", 2);
+    log.append("other", 3);
+    [log.mergedThrough, log.keptFrom, log.committedThrough] = [3, 3, 3];
+    expect(timeOf(newest, "k")).toBe(2);
+  });
+
   it("is not known where the log has to settle first", () => {
     const log = new Log();
     for (let at = 1; at <= 3; at += 1) log.append("k", at);

@@ -2,7 +2,8 @@
  * Finds the newest version of a key in the order: in the table of the log, and in the frames that the table does not have yet, those included that
  * are not durable. It looks only when it is asked, so a write that no condition is about costs nothing here.
  *
- * What was found is remembered for the keys that were asked for last, with the sequence through which was looked: the next search begins there.
+ * What was found is remembered for the keys that were asked for last, with the sequence through which was looked: the next search begins there,
+ * unless the table has come further.
  */
 import type { DirectoryLog } from "@meridian/ports";
 import { blockOf, compareStamps, findInBlock, type EntryHead } from "@meridian/protocol";
@@ -75,12 +76,12 @@ export class NewestVersions {
     return version;
   }
 
-  /** What is remembered of the key, or what the table has. */
+  /** What is remembered of the key, or what the table has if that is ahead: the log may no longer have the frames between. */
   #start(key: string): Known {
     const known = this.#known.get(key);
-    if (known !== undefined) return known;
     // The table may have more than that already, and never less.
     const through = this.#log.mergedThrough;
+    if (known !== undefined && known.through >= through) return known;
     const held = this.#log.get(key);
     if (held === undefined) return { version: null, through };
     const { stamp, expiresAtMs, deleted, attributes } = held;
