@@ -209,3 +209,22 @@ describe("the link of a node", () => {
     expect(rig.rome.closed?.code).toBe(4413);
   });
 });
+
+describe("proposals that wait for the log to settle", () => {
+  it("are of 32 MiB at most, and the next one is refused", () => {
+    const rig = new DecidingRig({ recentBytesMax: 0 });
+    rig.submit(rig.rome, 2, 1, [rig.entry("plain")]);
+    rig.settle();
+    // The table is behind, and does not come further.
+    Object.defineProperty(rig.log, "mergedThrough", { get: () => 0 });
+    rig.log.read = () => [];
+    rig.log.settle = () => {};
+    const value = btoa("v".repeat(1024 * 1024));
+    for (let count = 0; count < 32; count += 1) rig.propose(rig.oslo, `k${count}`, { value });
+    rig.clock.advance(1);
+    rig.propose(rig.rome, "one more", { value });
+    rig.clock.advance(1);
+    expect(decisions(rig.oslo)).toEqual([]);
+    expect(decisions(rig.rome)).toEqual([refused("OVERLOADED", 0)]);
+  });
+});

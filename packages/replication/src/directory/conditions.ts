@@ -60,6 +60,9 @@ const PENDING_BYTES_MAX: number = 32 * 1024 * 1024;
 /** How often the log is settled for one proposal. */
 const SETTLINGS_MAX = 3;
 
+/** Bytes of values of proposals that wait for the log to settle. */
+const SETTLING_BYTES_MAX: number = 32 * 1024 * 1024;
+
 /** Decides in the order of this directory's log. */
 export class Conditions implements Decider {
   readonly #context: DirectoryContext;
@@ -68,6 +71,7 @@ export class Conditions implements Decider {
   /** What waits until it is sure that nobody else has written the log. */
   #unconfirmed: ((why: string | undefined) => void)[] = [];
   #doubt: string | undefined;
+  #settlingBytes = 0;
 
   constructor(context: DirectoryContext, parts: ConditionsParts) {
     this.#context = context;
@@ -109,13 +113,20 @@ export class Conditions implements Decider {
     const why = this.#hindrance() ?? this.#ahead(entry.stamp);
     if (why !== undefined) return decided(undecided("CONDITIONS_UNAVAILABLE", why, atMs));
     const { pendingBytes } = sequencer;
+    const { byteLength } = entry.value;
+    const overloaded = `${pendingBytes} bytes of frames wait for the directory's disk`;
     if (pendingBytes > PENDING_BYTES_MAX || settlings === 0) {
-      const said = `${pendingBytes} bytes of frames wait for the directory's disk`;
-      return decided(undecided("OVERLOADED", said, atMs));
+      return decided(undecided("OVERLOADED", overloaded, atMs));
     }
     const version = this.#newest.of(entry.key);
     if (version === undefined) {
-      return this.#settle(decided, () => this.#propose({ entry, ifStamp }, decided, settlings - 1));
+      if (this.#settlingBytes + byteLength > SETTLING_BYTES_MAX) {
+        return decided(undecided("OVERLOADED", overloaded, atMs));
+      }
+      this.#settlingBytes += byteLength;
+      return this.#settle(decided, byteLength, () =>
+        this.#propose({ entry, ifStamp }, decided, settlings - 1),
+      );
     }
     const code = this.#refusalOf(entry.stamp, ifStamp, version, atMs);
     if (code !== null) return this.#refuse(code, version, atMs, decided);
@@ -174,12 +185,13 @@ export class Conditions implements Decider {
     });
   }
 
-  /** Goes on once the log has settled. What that throws is answered. */
-  #settle(decided: (decision: Decision) => void, goOn: () => void): void {
+  /** Goes on once the log has settled, and `bytes` wait no more. What that throws is answered. */
+  #settle(decided: (decision: Decision) => void, bytes: number, goOn: () => void): void {
     const { log } = this.#context;
     const refuse = (failure: MeridianError): void =>
       decided(undecided("CONDITIONS_UNAVAILABLE", failure.message, this.#parts.clocks.nowMs()));
     log.settle((failure) => {
+      this.#settlingBytes -= bytes;
       if (failure !== undefined) return refuse(failure);
       try {
         goOn();
