@@ -206,7 +206,7 @@ describe("bad input is refused with its code, a sentence, and no change", () => 
     const problem = await jsonOf(
       await region.request("/cache/a?tl=5", { method: "PUT", body: "x" }),
     );
-    expect(problem).toMatchObject({ option: "tl", known: ["ttl", "ack", "timeout"] });
+    expect(problem).toMatchObject({ option: "tl", known: ["ttl", "ack", "timeout", "scope"] });
   });
 
   it("tells with Allow which methods there are", async () => {

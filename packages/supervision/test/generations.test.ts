@@ -90,6 +90,7 @@ describe("the old generation of a program that keeps much and replaces it", () =
     expect(await program.ended()).toBe("ended by exit 0");
     const [, inUse, most] = /in use (\d+) most (\d+)/.exec(program.output)?.map(Number) ?? [];
     expect(inUse).toBeGreaterThan(64 * MIB);
-    expect((most ?? Infinity) / (inUse ?? 0)).toBeLessThan(1.8);
+    // Without the bound it is above 4.
+    expect((most ?? Infinity) / (inUse ?? 0)).toBeLessThan(2.5);
   });
 });

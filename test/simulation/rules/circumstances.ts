@@ -101,3 +101,37 @@ export function restoredDirectories(): ClusterParts {
     },
   };
 }
+
+/**
+ * A node and a directory are ahead, and the directory is away before another one has followed it, which refuses what was written then; then it comes back.
+ *
+ * Here a guarantee is broken at one seed in some 350, such as the first: GUARANTEES.md says how, under convergence.
+ */
+export function refusedElsewhere(): ClusterParts {
+  return {
+    faults: (cluster) => {
+      const { world, nodes, directories, network } = cluster;
+      const refuse = (): void => {
+        const directory = world.pick(directories);
+        const others = directories.filter((other) => other !== directory);
+        const node = world.pick(nodes);
+        cluster.killNode(node);
+        node.machine.skewMs = world.between(15_000, 60_000);
+        directory.machine.skewMs = node.machine.skewMs;
+        cluster.startNode(node);
+        for (const { host } of others) network.cutBetween(directory.host, host);
+        world.schedule(world.between(200, 1_500), () => {
+          if (world.chance(0.5)) cluster.killDirectory(directory);
+          else network.cut(directory.host);
+          for (const { machine } of [directory, ...nodes]) machine.skewMs = 0;
+          world.schedule(world.between(1_000, 4_000), () => {
+            for (const { host } of others) network.healBetween(directory.host, host);
+            network.heal(directory.host);
+            if (directory.process === undefined) cluster.startDirectory(directory);
+          });
+        });
+      };
+      return [refuse];
+    },
+  };
+}

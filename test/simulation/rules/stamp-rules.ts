@@ -1,7 +1,7 @@
 import { stampTimeOf } from "@meridian/protocol";
 
 import { TracedStore } from "../traced-store.ts";
-import { restoredBehind, slowStores, straysAndLosses } from "./circumstances.ts";
+import { refusedElsewhere, restoredBehind, slowStores, straysAndLosses } from "./circumstances.ts";
 import { both, without, type Rule } from "./rule.ts";
 import { forgetful, stores, tampered } from "./tampering.ts";
 
@@ -80,7 +80,8 @@ export const STAMP_RULES: readonly Rule[] = [
     off: "it wins by its stamp",
     faults: "all",
     directories: 2,
-    seed: 23205232,
+    seed: 106,
+    harder: () => refusedElsewhere(),
     parts: () => without("takenBackIsOutranked"),
   },
   {
