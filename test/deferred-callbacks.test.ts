@@ -90,7 +90,7 @@ const KNOWN: Readonly<Record<string, readonly [number, string]>> = {
   "packages/log-jetstream/src/delay.ts": [1, SETTLES],
   "packages/log-jetstream/src/relay-client.ts": [1, OWN],
   "packages/log-jetstream/src/relay-host.ts": [1, OWN],
-  "packages/log-jetstream/src/relay-link.ts": [1, STEP],
+  "packages/log-jetstream/src/relay-link.ts": [2, STEP],
   "packages/log-jetstream/src/stream-writer.ts": [3, OWN],
   "packages/replication/src/directory/applied-news.ts": [1, OWN],
   "packages/replication/src/directory/conditions.ts": [2, ANSWERS],
