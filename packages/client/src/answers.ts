@@ -1,7 +1,6 @@
 /** Turns the answers of nodes into the results of calls: entries, keys and acknowledgements. */
-import { fromBase64 } from "./base64.ts";
 import type { NodeAnswer } from "./caller.ts";
-import { MeridianError } from "@meridian/protocol";
+import { fromBase64, MeridianError } from "@meridian/protocol";
 import {
   checkAnswer,
   type batchFound,

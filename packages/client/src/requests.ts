@@ -1,10 +1,9 @@
 /** Turns calls into HTTP requests: checks the arguments and encodes them. */
 import type { AckLevel } from "@meridian/protocol";
-import { checkClientKey, decodeUtf8, joinBytes, MeridianError } from "@meridian/protocol";
+import { checkClientKey, decodeUtf8, joinBytes, MeridianError, toBase64 } from "@meridian/protocol";
 import type { batchGetBody, batchSetBody, Described } from "@meridian/protocol/http-api";
 import type { SocketItem } from "@meridian/protocol/socket-api";
 
-import { toBase64 } from "./base64.ts";
 import type {
   CallOptions,
   EntriesOptions,

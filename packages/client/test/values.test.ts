@@ -1,8 +1,7 @@
-import type { MeridianError } from "@meridian/protocol";
+import { fromBase64, toBase64, type MeridianError } from "@meridian/protocol";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 
-import { fromBase64, toBase64 } from "../src/base64.ts";
 import { decodeValue, encodeValue } from "../src/values.ts";
 
 test("every JSON value comes back as it was set", () => {

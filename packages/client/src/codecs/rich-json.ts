@@ -6,9 +6,8 @@
  *
  * An object of the program that looks like that is wrapped once more: {"$":{"$Date":1}}.
  */
-import { decodeUtf8 } from "@meridian/protocol";
+import { decodeUtf8, fromBase64, toBase64 } from "@meridian/protocol";
 
-import { fromBase64, toBase64 } from "../base64.ts";
 import { isPlain, memberPath } from "../json-value.ts";
 import type { Codec } from "./codec.ts";
 

@@ -4,10 +4,9 @@ import {
   formatStamp,
   MeridianError,
   stampTimeOf,
+  toBase64,
 } from "@meridian/protocol";
 import type { Clock } from "@meridian/runtime";
-
-import { toBase64 } from "../base64.ts";
 
 /** A value as it is held. */
 export interface TestEntry {

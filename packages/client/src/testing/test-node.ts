@@ -1,13 +1,13 @@
 /** A node of a test cluster: the requests that a client makes, answered as a region does. */
 import {
   formatPosition,
+  fromBase64,
   MeridianError,
   parseTtlMs,
   toProblem,
   type ErrorCode,
 } from "@meridian/protocol";
 
-import { fromBase64 } from "../base64.ts";
 import { toldOf, type TestData, type TestEntry } from "./test-data.ts";
 import { TestStreams } from "./test-streams.ts";
 
