@@ -6,7 +6,7 @@ import type { DirectoryWrite } from "./writer-messages.ts";
 export function frameWrite(frame: LogFrame, place: StreamPlace | undefined): DirectoryWrite {
   const { after, through, count, highestTime, incarnation, position, block } = frame;
   const { incomplete = false, followed, compared } = frame;
-  // Nearly all frames have none of these. V8 makes a dictionary of an object into which others are spread, and that is slow to send to the thread.
+  // Nearly all frames have none of these. V8 makes a dictionary of an object into which others are spread, and each look at a member of that is slow.
   if (followed === undefined && compared === undefined && place === undefined) {
     return {
       kind: "frame",
