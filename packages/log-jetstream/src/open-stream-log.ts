@@ -1,10 +1,18 @@
+import type { SqliteDirectoryLog, StoreOptions } from "@meridian/store";
+
 import { connectStreams, type ConnectOptions } from "./connect-stream.ts";
 import { openOverStream, type OpeningOptions } from "./opening.ts";
+import { SqliteFolder } from "./sqlite-folder.ts";
 import type { StreamLog } from "./stream-log.ts";
 
 /** Where the stream of a log is, and how its SQLite log is opened. */
 export interface StreamLogOptions
-  extends Omit<ConnectOptions, "clock" | "logger">, OpeningOptions {}
+  extends
+    Omit<ConnectOptions, "clock" | "logger">,
+    Omit<OpeningOptions<SqliteDirectoryLog>, "folder" | "clock" | "logger" | "random"> {
+  /** How the SQLite log is opened. */
+  readonly store: StoreOptions;
+}
 
 /**
  * Opens the log of a directory in a stream of NATS JetStream. While another directory writes it, this waits; so there may be a standby.
@@ -12,6 +20,9 @@ export interface StreamLogOptions
  * SQLite log throws.
  */
 export async function openStreamLog(options: StreamLogOptions): Promise<StreamLog> {
-  const { clock, logger } = options.store;
-  return openOverStream(await connectStreams({ ...options, clock, logger }), options);
+  const { store } = options;
+  const { clock, logger, random } = store;
+  const streams = await connectStreams({ ...options, clock, logger });
+  const folder = new SqliteFolder(store);
+  return openOverStream(streams, { ...options, folder, clock, logger, random });
 }

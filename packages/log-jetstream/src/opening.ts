@@ -7,14 +7,12 @@
  * 4. The begin of a new epoch is published, under the condition that nothing was appended since 2. This is the one step that decides:
  *    from here on no message of an older writer counts.
  */
-import { readFile, writeFile } from "node:fs/promises";
-
 import { asMeridianError, MeridianError } from "@meridian/protocol";
-import { randomIdentity, type Clock, type Logger } from "@meridian/runtime";
-import type { SqliteDirectoryLog, StoreOptions } from "@meridian/store";
+import { randomIdentity, type Clock, type Logger, type Random } from "@meridian/runtime";
 
 import { delay } from "./delay.ts";
 import { messageId } from "./lineage.ts";
+import type { LogState, StateFolder } from "./log-state.ts";
 import type { LogStream } from "./log-stream.ts";
 import { decodeEpoch, encodeEpoch, type EpochRecord } from "./records.ts";
 import { Replay } from "./replay.ts";
@@ -24,10 +22,13 @@ import { StreamLog } from "./stream-log.ts";
 import { openState } from "./stream-state.ts";
 
 /** How a log is opened over a stream. */
-export interface OpeningOptions {
+export interface OpeningOptions<State extends LogState> {
   readonly cluster: string;
-  /** How the SQLite log is opened. */
-  readonly store: StoreOptions;
+  /** Where the state is that is made from the stream. */
+  readonly folder: StateFolder<State>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly random: Random;
   /** Called once when nothing can be made durable any more. End the process. */
   readonly onLost: (failure: MeridianError) => void;
   /** Called once if another directory writes the log, so that this one stands by. */
@@ -41,7 +42,7 @@ export interface OpeningOptions {
    * Begins to serve nodes while another directory writes the log, once the stream has been read. Without it, a standby serves nobody. Called anew
    * each time that the database has to be opened anew.
    */
-  readonly serveBeside?: ((log: FollowedLog) => Promise<StandbyServer>) | undefined;
+  readonly serveBeside?: ((log: FollowedLog<State>) => Promise<StandbyServer>) | undefined;
   /** How long nobody may have answered before a standby takes over, in milliseconds. */
   readonly silenceMs?: number | undefined;
   /** By how many bytes the stream grows at least before the next snapshot is kept. */
@@ -71,25 +72,25 @@ const BEHIND_MS = 5_000;
 /** The same while nodes are served: longer than the stream is without a leader. Then the nodes are let go. */
 const BEHIND_SERVING_MS = 20_000;
 
-interface Begun {
+interface Begun<State extends LogState> {
   /** The stream has been read through here. */
   readonly last: number;
-  readonly state: SqliteDirectoryLog;
+  readonly state: State;
   readonly record: EpochRecord;
   readonly highestTime: number;
 }
 
 /** Opens a log over a stream. The streams belong to the log from here on. */
-export async function openOverStream(
+export async function openOverStream<State extends LogState>(
   { stream, snapshots }: LogStreams,
-  options: OpeningOptions,
-): Promise<StreamLog> {
-  const { clock, logger, path } = options.store;
+  options: OpeningOptions<State>,
+): Promise<StreamLog<State>> {
+  const { clock, logger, folder } = options;
   const { onLost, onCutOff, snapshotBytes = SNAPSHOT_BYTES } = options;
   const kept = new SnapshotStream(snapshots);
   try {
     const begun = await new Opening(stream, kept, options).open();
-    const parts = { stream, snapshots: kept, path, snapshotBytes, clock, logger };
+    const parts = { stream, snapshots: kept, folder, snapshotBytes, clock, logger };
     const log = new StreamLog({ ...parts, ...begun, onLost, onCutOff });
     stream.announce(log.epoch, () => log.onAsked());
     return log;
@@ -99,10 +100,10 @@ export async function openOverStream(
   }
 }
 
-class Opening {
+class Opening<State extends LogState> {
   readonly #stream: LogStream;
   readonly #snapshots: SnapshotStream;
-  readonly #options: OpeningOptions;
+  readonly #options: OpeningOptions<State>;
   readonly #clock: Clock;
   readonly #logger: Logger;
   /** Since when nobody has answered; undefined if somebody has, or nobody was asked since the stream could be read. */
@@ -113,18 +114,18 @@ class Opening {
   /** The epoch whose writer has said last that it writes no more. */
   #gone: number | undefined;
 
-  constructor(stream: LogStream, snapshots: SnapshotStream, options: OpeningOptions) {
+  constructor(stream: LogStream, snapshots: SnapshotStream, options: OpeningOptions<State>) {
     this.#stream = stream;
     this.#snapshots = snapshots;
     this.#options = options;
-    this.#clock = options.store.clock;
-    this.#logger = options.store.logger;
+    this.#clock = options.clock;
+    this.#logger = options.logger;
     stream.hearGone((epoch) => {
       this.#gone = epoch;
     });
   }
 
-  async open(): Promise<Begun> {
+  async open(): Promise<Begun<State>> {
     for (;;) {
       const state = await this.#openPatiently();
       try {
@@ -139,7 +140,7 @@ class Opening {
   }
 
   /** A standby outlives the time in which the stream has no leader, or in which a snapshot that it fetches gives way to the next one. */
-  async #openPatiently(): Promise<SqliteDirectoryLog> {
+  async #openPatiently(): Promise<State> {
     for (const beganAtMs = this.#clock.elapsedMs(); ;) {
       try {
         return await this.#openState();
@@ -153,20 +154,20 @@ class Opening {
     }
   }
 
-  async #openState(): Promise<SqliteDirectoryLog> {
-    const { store } = this.#options;
+  async #openState(): Promise<State> {
+    const { folder, clock, logger, random } = this.#options;
     const newest = (await this.#newest())?.record;
-    const logId = newest?.logId ?? randomIdentity(store.random);
-    return openState({ stream: this.#stream, snapshots: this.#snapshots, store, newest, logId });
+    const logId = newest?.logId ?? randomIdentity(random);
+    const [stream, snapshots] = [this.#stream, this.#snapshots];
+    return openState({ stream, snapshots, folder, clock, logger, newest, logId });
   }
 
   /** Reads the stream, and serves nodes while another directory writes it, until this one has begun an epoch. See `#beginBeside`. */
-  async #begin(state: SqliteDirectoryLog): Promise<Begun | undefined> {
-    const { serveBeside: serve, store } = this.#options;
-    const { clock, logger, random } = store;
+  async #begin(state: State): Promise<Begun<State> | undefined> {
+    const { serveBeside: serve, clock, logger, random } = this.#options;
     const standby = new Standby({ stream: this.#stream, state, clock, logger, random, serve });
     const replay = new Replay(this.#stream, state, (frame) => standby.onFrame(frame));
-    let begun: Begun | undefined;
+    let begun: Begun<State> | undefined;
     try {
       begun = await this.#beginBeside(standby, replay, state);
     } finally {
@@ -180,10 +181,10 @@ class Opening {
    * it, or cannot be reached: then all begins anew.
    */
   async #beginBeside(
-    standby: Standby,
+    standby: Standby<State>,
     replay: Replay,
-    state: SqliteDirectoryLog,
-  ): Promise<Begun | undefined> {
+    state: State,
+  ): Promise<Begun<State> | undefined> {
     let reachedAtMs = this.#clock.elapsedMs();
     const patienceMs = (): number => (standby.isServing ? BEHIND_SERVING_MS : BEHIND_MS);
     while (this.#clock.elapsedMs() - reachedAtMs < patienceMs()) {
@@ -222,7 +223,7 @@ class Opening {
   /**
    * Whether another directory writes the stream, and this one follows it. Throws why the stream cannot be followed.
    */
-  async #follow(standby: Standby, replay: Replay): Promise<boolean> {
+  async #follow(standby: Standby<State>, replay: Replay): Promise<boolean> {
     // Before it is known that a directory has written, there is none to follow.
     const isKnown = this.#writer !== undefined;
     const isGone = isKnown && this.#writer === this.#gone;
@@ -249,7 +250,12 @@ class Opening {
   async #mayBegin(newest: EpochRecord | undefined): Promise<boolean> {
     const epoch = newest?.epochs.at(-1)?.[0];
     // The last writer had this folder's database open, which only one process can.
-    if (epoch === undefined || epoch === this.#gone || (await this.#isOwn(epoch))) return true;
+    if (
+      epoch === undefined ||
+      epoch === this.#gone ||
+      (await this.#options.folder.ownEpoch()) === epoch
+    )
+      return true;
     const writer = await this.#stream.writer();
     // One that has lost the stream, and does not know it yet, may answer first.
     const isNewest = writer?.epoch === epoch || writer?.epoch === 0;
@@ -272,28 +278,14 @@ class Opening {
     this.#options.onStandby?.();
   }
 
-  /** The file with the epoch that was begun last from this data folder. The database cannot tell: it may be made from a snapshot of another's. */
-  get #ownEpochFile(): string {
-    return `${this.#options.store.path}-own-epoch`;
-  }
-
-  async #isOwn(epoch: number): Promise<boolean> {
-    const own = await readFile(this.#ownEpochFile, "utf8").catch(() => "");
-    return own.trim() === String(epoch);
-  }
-
   /** Without the note, the next start waits as a standby does. */
   async #noteOwn(epoch: number): Promise<void> {
-    await writeFile(this.#ownEpochFile, `${epoch}\n`).catch((cause: unknown) => {
+    await this.#options.folder.noteEpoch(epoch).catch((cause: unknown) => {
       this.#logger.warn("the epoch could not be noted", { error: String(cause) });
     });
   }
 
-  async #publishEpoch(
-    state: SqliteDirectoryLog,
-    newest: EpochRecord | undefined,
-    last: number,
-  ): Promise<void> {
+  async #publishEpoch(state: State, newest: EpochRecord | undefined, last: number): Promise<void> {
     const { logId, epoch, committedThrough, members } = state;
     const begun = [epoch, committedThrough] as const;
     // The first message continues a log that was in the data folder before, with all its epochs.
@@ -309,6 +301,6 @@ class Opening {
 }
 
 /** Whether this opening of the database may begin an epoch: not in another log, and not twice. */
-function mayFollow({ logId, epochs }: EpochRecord, state: SqliteDirectoryLog): boolean {
+function mayFollow({ logId, epochs }: EpochRecord, state: LogState): boolean {
   return logId === state.logId && epochs.every(([epoch]) => epoch !== state.epoch);
 }

@@ -1,8 +1,9 @@
 import { asMeridianError, MeridianError, type LogFrame } from "@meridian/protocol";
 import type { Done } from "@meridian/ports";
-import type { SqliteDirectoryLog, StreamPlace } from "@meridian/store";
+import type { StreamPlace } from "@meridian/store";
 
 import { Lineage, placeWithin, readPlace } from "./lineage.ts";
+import type { LogState } from "./log-state.ts";
 import type { LogStream, StoredMessage } from "./log-stream.ts";
 import { decodeRecord, RecordParts } from "./records.ts";
 import { applyRecord } from "./stream-log.ts";
@@ -14,7 +15,7 @@ const IGNORED: Done = () => {};
 /** Applies what a stream has to the state that is made from it. */
 export class Replay {
   readonly #stream: LogStream;
-  readonly #state: SqliteDirectoryLog;
+  readonly #state: LogState;
   readonly #parts = new RecordParts();
   readonly #lineage: Lineage;
   #readThrough: number;
@@ -24,11 +25,7 @@ export class Replay {
   readonly #onFrame: (frame: LogFrame) => void;
 
   /** Calls `onFrame` with each frame of the log, before it is durable here. */
-  constructor(
-    stream: LogStream,
-    state: SqliteDirectoryLog,
-    onFrame: (frame: LogFrame) => void = () => {},
-  ) {
+  constructor(stream: LogStream, state: LogState, onFrame: (frame: LogFrame) => void = () => {}) {
     this.#stream = stream;
     this.#onFrame = onFrame;
     this.#state = state;

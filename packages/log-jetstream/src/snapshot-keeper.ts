@@ -10,12 +10,11 @@
  *
  * Whatever fails in between, a whole snapshot and all behind it remain.
  */
-import { rm } from "node:fs/promises";
-
 import { asMeridianError, MeridianError } from "@meridian/protocol";
 import type { Clock, Logger } from "@meridian/runtime";
-import { startSnapshot, type RunningSnapshot, type StreamPlace } from "@meridian/store";
+import type { StreamPlace } from "@meridian/store";
 
+import type { RunningCopy, StateCopy, StateFolder } from "./log-state.ts";
 import type { LogStream } from "./log-stream.ts";
 import { isOfStream, type KeptSnapshot, type SnapshotStream } from "./snapshot-stream.ts";
 
@@ -25,8 +24,8 @@ export interface SnapshotKeeperOptions {
   readonly snapshots: SnapshotStream;
   /** The log, and how far its database is. */
   readonly log: { readonly logId: number; readonly place: StreamPlace | undefined };
-  /** The file of the database. */
-  readonly path: string;
+  /** Where the database is. */
+  readonly folder: Pick<StateFolder, "copy">;
   /** Appends the begin of the epoch again. Resolves when it is durable. */
   readonly restate: () => Promise<void>;
   /** By how many bytes the stream has to grow at least. */
@@ -57,7 +56,7 @@ export class SnapshotKeeper {
   #bytesMax = Infinity;
   #retryAtMs = 0;
   #current: Promise<void> | undefined;
-  #copying: RunningSnapshot | undefined;
+  #copying: RunningCopy | undefined;
   #isStopped = false;
   #news: SnapshotNews = { keptAtMs: null, failure: null };
 
@@ -123,17 +122,18 @@ export class SnapshotKeeper {
   }
 
   async #keep(): Promise<KeptSnapshot | undefined> {
-    const { stream, snapshots, log, path, restate, clock, logger } = this.#options;
+    const { stream, snapshots, log, folder, restate, clock, logger } = this.#options;
     const { logId, place } = log;
     if (place === undefined) return undefined;
     const beganMs = clock.elapsedMs();
-    const to = `${path}-snapshot`;
+    let copy: StateCopy | undefined;
     try {
       this.#goOn();
-      this.#copying = await startSnapshot({ path, kind: "directory", to }, () => {});
-      const { bytes, sha256 } = await this.#copying.done;
+      this.#copying = await folder.copy();
+      copy = await this.#copying.done;
+      const { bytes, sha256 } = copy;
       const facts = { logId, place, bytes, sha256 };
-      const kept = await snapshots.keep(to, facts, {
+      const kept = await snapshots.keep(copy, facts, {
         goOn: () => this.#goOn(),
         isOfStream: (snapshot) => isOfStream(snapshot, stream, logId),
       });
@@ -150,7 +150,7 @@ export class SnapshotKeeper {
       return kept;
     } finally {
       this.#copying = undefined;
-      await rm(to, { force: true });
+      await copy?.remove();
     }
   }
 

@@ -6,13 +6,13 @@
  * snapshot behind a newer one. What is left of an attempt that broke off is removed with the snapshots before the next one.
  */
 import { createHash } from "node:crypto";
-import { open, rename, rm } from "node:fs/promises";
 
 import { MeridianError } from "@meridian/protocol";
 import type { StreamPlace } from "@meridian/store";
 import * as v from "valibot";
 
 import { readPlace } from "./lineage.ts";
+import type { ReceivedState, StateCopy } from "./log-state.ts";
 import type { LogStream, StoredMessage } from "./log-stream.ts";
 
 /** What is kept of a database. */
@@ -71,9 +71,9 @@ export class SnapshotStream {
     return found && factsIn(found);
   }
 
-  /** Keeps a file. Resolves when the stream has all of it; rejects if another directory keeps one meanwhile, or has kept a later one. */
+  /** Keeps a copy. Resolves when the stream has all of it; rejects if another directory keeps one meanwhile, or has kept a later one. */
   async keep(
-    path: string,
+    copy: Pick<StateCopy, "read">,
     facts: SnapshotFacts,
     { goOn, isOfStream }: KeepingConditions,
   ): Promise<KeptSnapshot> {
@@ -91,15 +91,16 @@ export class SnapshotStream {
       const id = `${facts.sha256}-${last + 1}`;
       last = await this.#stream.publish({ subject, id, data }, last);
     };
-    const file = await open(path);
     let isWhole = false;
     try {
       for (let at = 0; at < facts.bytes;) {
-        const piece = Buffer.alloc(Math.min(SNAPSHOT_PART_BYTES, facts.bytes - at));
-        const { bytesRead } = await file.read(piece, 0, piece.byteLength, at);
-        if (bytesRead === 0) throw new MeridianError("STORE_FAILED", `${path} has become shorter`);
-        await publish("log", piece.subarray(0, bytesRead));
-        at += bytesRead;
+        const piece = await copy.read(at, Math.min(SNAPSHOT_PART_BYTES, facts.bytes - at));
+        if (piece.byteLength === 0) {
+          const said = `Expected a copy of ${facts.bytes} bytes, got ${at}`;
+          throw new MeridianError("STORE_FAILED", said);
+        }
+        await publish("log", piece);
+        at += piece.byteLength;
       }
       const kept = { ...facts, first: before + 1, last };
       const { last: _, ...told } = kept;
@@ -107,7 +108,6 @@ export class SnapshotStream {
       isWhole = true;
       return kept;
     } finally {
-      await file.close();
       // What is left of it would take the room of the log.
       if (!isWhole && last > before) await this.#discard(before, last);
     }
@@ -122,31 +122,31 @@ export class SnapshotStream {
     }
   }
 
-  /** Writes a snapshot into a file, which is there only once it is whole. Rejects with `STORE_CORRUPT` if it is not what was kept. */
-  async fetch({ first, last, bytes, sha256 }: KeptSnapshot, path: string): Promise<void> {
-    const part = `${path}-part`;
+  /** Hands a snapshot over, which counts only once it is whole. Rejects with `STORE_CORRUPT` if it is not what was kept. */
+  async fetch(
+    { first, last, bytes, sha256 }: KeptSnapshot,
+    receive: () => Promise<ReceivedState>,
+  ): Promise<void> {
     const hash = createHash("sha256");
-    await rm(part, { force: true });
-    const file = await open(part, "wx", 0o600);
+    const received = await receive();
     let got = 0;
+    let isWhole = false;
     try {
       for (let after = first - 1; after < last;) {
         for (const { data, sequence } of await this.#stream.read(after, last)) {
           hash.update(data);
-          await file.write(data);
+          await received.write(data);
           got += data.byteLength;
           after = sequence;
         }
       }
-      await file.sync();
+      isWhole = got === bytes && hash.digest("hex") === sha256;
     } finally {
-      await file.close();
+      await received.end(isWhole);
     }
-    if (got !== bytes || hash.digest("hex") !== sha256) {
-      const said = `Expected a snapshot of ${bytes} bytes with the SHA-256 ${sha256}, got ${got} bytes that differ`;
-      throw new MeridianError("STORE_CORRUPT", said);
-    }
-    await rename(part, path);
+    if (isWhole) return;
+    const said = `Expected a snapshot of ${bytes} bytes with the SHA-256 ${sha256}, got ${got} bytes that differ`;
+    throw new MeridianError("STORE_CORRUPT", said);
   }
 
   /** Removes all before a snapshot. */

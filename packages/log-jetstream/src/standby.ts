@@ -6,15 +6,16 @@ import type { Clock, Logger, Random } from "@meridian/runtime";
 import { randomIdentity } from "@meridian/runtime";
 import type { SqliteDirectoryLog } from "@meridian/store";
 
+import type { LogState } from "./log-state.ts";
 import type { LogStream } from "./log-stream.ts";
 import { RelayClient } from "./relay-client.ts";
 import type { Replay } from "./replay.ts";
 import { Tail } from "./tail.ts";
 
 /** What a directory can serve nodes with while another one writes the log. */
-export interface FollowedLog {
+export interface FollowedLog<State extends LogState = SqliteDirectoryLog> {
   /** What is made from the stream. It must not be written. */
-  readonly state: SqliteDirectoryLog;
+  readonly state: State;
   /** The way to the directory that writes. Its owner starts it. */
   readonly uplink: RelayClient;
 }
@@ -33,24 +34,24 @@ export interface StandbyServer {
 }
 
 /** How a standby is made. */
-export interface StandbyOptions {
+export interface StandbyOptions<State extends LogState> {
   readonly stream: LogStream;
-  readonly state: SqliteDirectoryLog;
+  readonly state: State;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly random: Random;
   /** Begins to serve nodes. Without it, nobody is served. */
-  readonly serve: ((log: FollowedLog) => Promise<StandbyServer>) | undefined;
+  readonly serve: ((log: FollowedLog<State>) => Promise<StandbyServer>) | undefined;
 }
 
 /** Follows the stream while another directory writes it. */
-export class Standby {
-  readonly #options: StandbyOptions;
+export class Standby<State extends LogState> {
+  readonly #options: StandbyOptions<State>;
   #tail: Tail | undefined;
   #server: StandbyServer | undefined;
   #uplink: RelayClient | undefined;
 
-  constructor(options: StandbyOptions) {
+  constructor(options: StandbyOptions<State>) {
     this.#options = options;
   }
 

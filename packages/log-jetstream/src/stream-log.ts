@@ -26,6 +26,7 @@ import type { Clock, Logger } from "@meridian/runtime";
 import type { SqliteDirectoryLog, StreamPlace } from "@meridian/store";
 
 import { delay } from "./delay.ts";
+import type { LogState, StateFolder } from "./log-state.ts";
 import type { LogStream } from "./log-stream.ts";
 import { RecordPacker } from "./record-packer.ts";
 import { encodeEpoch, encodeRecord, type EpochRecord } from "./records.ts";
@@ -46,16 +47,16 @@ const GONE_MS = 500;
 const STANDBY_MS = 10_000;
 
 /** An open log and what it is made of. */
-export interface StreamLogParts {
+export interface StreamLogParts<State extends LogState> {
   readonly stream: LogStream;
   /** It has everything that counts in the stream through `last`, the begin of this log's epoch included. */
-  readonly state: SqliteDirectoryLog;
+  readonly state: State;
   readonly last: number;
   /** The begin of this log's epoch. */
   readonly record: EpochRecord;
   readonly snapshots: SnapshotStream;
-  /** The file of the database. */
-  readonly path: string;
+  /** Where the state is. */
+  readonly folder: StateFolder<State>;
   /** By how many bytes the stream grows at least before the next snapshot is kept. */
   readonly snapshotBytes: number;
   /** The highest stamp time in what was read from the stream when the log was opened. */
@@ -70,7 +71,7 @@ export interface StreamLogParts {
 
 /** Applies a record to the state, with its place in the stream. */
 export function applyRecord(
-  state: SqliteDirectoryLog,
+  state: LogState,
   record: LogRecord,
   place: StreamPlace,
   done: Done,
@@ -90,19 +91,19 @@ export function applyRecord(
 }
 
 /** The directory's durable state: its log is in a stream. */
-export class StreamLog implements DirectoryLog {
+export class StreamLog<State extends LogState = SqliteDirectoryLog> implements DirectoryLog {
   readonly logId: number;
   readonly epoch: number;
   readonly epochs: readonly (readonly [epoch: number, after: number])[];
   readonly highestTime: number;
   /** What is made from the stream. Only this class writes it. */
-  readonly state: SqliteDirectoryLog;
+  readonly state: State;
   readonly #stream: LogStream;
   readonly #clock: Clock;
   readonly #writer: StreamWriter;
   readonly #packer: RecordPacker;
   readonly #keeper: SnapshotKeeper;
-  readonly #onCutOff: StreamLogParts["onCutOff"];
+  readonly #onCutOff: StreamLogParts<State>["onCutOff"];
   #appendedThrough: number;
   /** How many records were appended. */
   #records = 0;
@@ -115,9 +116,9 @@ export class StreamLog implements DirectoryLog {
     | undefined;
   #closed: Promise<void> | undefined;
 
-  constructor(parts: StreamLogParts) {
+  constructor(parts: StreamLogParts<State>) {
     const { stream, state, last, record, highestTime, clock, logger, onLost } = parts;
-    const { snapshots, path, snapshotBytes, onCutOff } = parts;
+    const { snapshots, folder, snapshotBytes, onCutOff } = parts;
     this.state = state;
     this.logId = state.logId;
     this.epoch = state.epoch;
@@ -132,7 +133,7 @@ export class StreamLog implements DirectoryLog {
     const writing = { stream, clock, logger, epoch, last, onLost, onCutOff: leave };
     this.#writer = new StreamWriter(writing);
     const restate = (): Promise<void> => this.#restate(record);
-    const keeping = { stream, snapshots, log: state, path, restate, snapshotBytes };
+    const keeping = { stream, snapshots, log: state, folder, restate, snapshotBytes };
     const { isMoved } = record;
     this.#keeper = new SnapshotKeeper({ ...keeping, isMoved, clock, logger });
     this.#packer = new RecordPacker(this.#writer, (bytes) => this.#keeper.grow(bytes));

@@ -7,22 +7,23 @@
  *
  * A log that is in no stream moves into one that is empty: the begin of its next epoch is the first message, and a snapshot has what was before.
  */
-import { rename, rm } from "node:fs/promises";
-
 import { MeridianError } from "@meridian/protocol";
-import { openDirectoryLog, type SqliteDirectoryLog, type StoreOptions } from "@meridian/store";
+import type { Clock, Logger } from "@meridian/runtime";
 
 import { delay } from "./delay.ts";
 import { readPlace } from "./lineage.ts";
+import type { LogState, StateFolder } from "./log-state.ts";
 import type { LogStream } from "./log-stream.ts";
 import type { EpochRecord } from "./records.ts";
 import { isOfStream, type KeptSnapshot, type SnapshotStream } from "./snapshot-stream.ts";
 
 /** What a state is made from. */
-export interface StateOptions {
+export interface StateOptions<State extends LogState> {
   readonly stream: LogStream;
   readonly snapshots: SnapshotStream;
-  readonly store: StoreOptions;
+  readonly folder: StateFolder<State>;
+  readonly clock: Clock;
+  readonly logger: Logger;
   /** What the newest epoch of the stream says; undefined if the stream has none. */
   readonly newest: EpochRecord | undefined;
   /** The id of the log, if it is created now. */
@@ -37,9 +38,10 @@ const STEP_MS = 250;
 const BEHIND_MS = 5_000;
 
 /** Opens the SQLite log of a stream. Rejects with `STORE_CORRUPT` if neither stream nor snapshot has the oldest messages. */
-export async function openState(options: StateOptions): Promise<SqliteDirectoryLog> {
-  const { stream, snapshots, store, logId } = options;
-  const { path, logger } = store;
+export async function openState<State extends LogState>(
+  options: StateOptions<State>,
+): Promise<State> {
+  const { stream, snapshots, folder, logger, logId } = options;
   const [state, relation] = await openRelated(options);
   if (relation === "of the stream" || relation === "moving") return state;
   let snapshot: KeptSnapshot | undefined;
@@ -60,12 +62,11 @@ export async function openState(options: StateOptions): Promise<SqliteDirectoryL
         ? "the stream was trimmed while this data folder was away"
         : "the stream does not have what this data folder has of it";
     const said = "the database is set aside, and made anew from the stream";
-    logger.warn(said, { why, database: path });
-    await setAside(path);
+    logger.warn(said, { why, database: folder.name });
+    await folder.setAside();
   }
-  if (snapshot === undefined) return openDirectoryLog({ ...store, logId });
-  for (const suffix of ["-wal", "-shm"]) await rm(`${path}${suffix}`, { force: true });
-  await snapshots.fetch(snapshot, path);
+  if (snapshot === undefined) return folder.open(logId);
+  await snapshots.fetch(snapshot, () => folder.receive());
   logger.info("the database is made from a snapshot", { bytes: snapshot.bytes });
   const [refilled, found] = await openRelated(options);
   if (found === "of the stream") return refilled;
@@ -74,9 +75,11 @@ export async function openState(options: StateOptions): Promise<SqliteDirectoryL
   throw new MeridianError("STORE_CORRUPT", said);
 }
 
-async function openRelated(options: StateOptions): Promise<[SqliteDirectoryLog, Relation]> {
-  const { store, logId } = options;
-  const state = await openDirectoryLog({ ...store, logId });
+async function openRelated<State extends LogState>(
+  options: StateOptions<State>,
+): Promise<[State, Relation]> {
+  const { folder, logId } = options;
+  const state = await folder.open(logId);
   try {
     return [state, await relationOf(state, options)];
   } catch (failure) {
@@ -86,8 +89,8 @@ async function openRelated(options: StateOptions): Promise<[SqliteDirectoryLog, 
 }
 
 async function relationOf(
-  state: SqliteDirectoryLog,
-  { stream, snapshots, store, logId, newest }: StateOptions,
+  state: LogState,
+  { stream, snapshots, folder, clock, logId, newest }: StateOptions<LogState>,
 ): Promise<Relation> {
   const { place, committedThrough } = state;
   if (place === undefined) {
@@ -99,7 +102,7 @@ async function relationOf(
     // The process died between the first message and the note of it.
     const isBegun = last === 1 && newest !== undefined && hasBegun(state, newest);
     if (isEmpty || isBegun) return "moving";
-    const said = `${store.path} has a log that is in no stream, and the streams of this cluster are not empty. Expected an empty data folder, to use what is in the streams; or delete both streams, to move this log into them`;
+    const said = `${folder.name} has a log that is in no stream, and the streams of this cluster are not empty. Expected an empty data folder, to use what is in the streams; or delete both streams, to move this log into them`;
     throw new MeridianError("INVALID_CONFIG", said);
   }
   if (state.logId !== logId) return "of another";
@@ -107,14 +110,14 @@ async function relationOf(
     const { first, last } = await stream.bounds();
     if (first > place.sequence) return "too old";
     if (last >= place.sequence) break;
-    await delay(store.clock, STEP_MS);
+    await delay(clock, STEP_MS);
   }
   const { message } = readPlace(place.id);
   return (await stream.get(place.sequence))?.id === message ? "of the stream" : "of another";
 }
 
 /** The newest snapshot, if it belongs to the stream. */
-async function usableSnapshot(options: StateOptions): Promise<KeptSnapshot | undefined> {
+async function usableSnapshot(options: StateOptions<LogState>): Promise<KeptSnapshot | undefined> {
   const { stream, snapshots, logId } = options;
   for (let found = await snapshots.newest(); found !== undefined;) {
     if (await isOfStream(found, stream, logId)) return found;
@@ -127,7 +130,7 @@ async function usableSnapshot(options: StateOptions): Promise<KeptSnapshot | und
 }
 
 /** Whether the epoch that the stream begins with was begun by this database. */
-function hasBegun(state: SqliteDirectoryLog, { logId, epochs }: EpochRecord): boolean {
+function hasBegun(state: LogState, { logId, epochs }: EpochRecord): boolean {
   const epoch = epochs.at(-1)?.[0];
   return logId === state.logId && state.epochs.some(([own]) => own === epoch);
 }
@@ -141,13 +144,4 @@ function unmoved(): MeridianError {
 function missing(first: number): MeridianError {
   const said = `The stream begins with message ${first}, and no snapshot has what was before. Delete the streams of this cluster, and the regions fill new ones`;
   return new MeridianError("STORE_CORRUPT", said);
-}
-
-/** Keeps a database under another name, in the place of the one that was set aside before. */
-async function setAside(path: string): Promise<void> {
-  for (const suffix of ["", "-wal", "-shm"]) {
-    await rename(`${path}${suffix}`, `${path}.set-aside${suffix}`).catch((cause: unknown) => {
-      if ((cause as NodeJS.ErrnoException).code !== "ENOENT") throw cause;
-    });
-  }
 }

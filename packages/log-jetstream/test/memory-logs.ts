@@ -6,10 +6,11 @@ import { join } from "node:path";
 import type { DirectoryLog } from "@meridian/ports";
 import { encodeBlock, highestTimeOf, type Entry, type LogFrame } from "@meridian/protocol";
 import { silentLogger, systemClock, systemRandom, type Clock } from "@meridian/runtime";
-import type { StoreOptions } from "@meridian/store";
+import type { SqliteDirectoryLog, StoreOptions } from "@meridian/store";
 import { afterAll } from "vitest";
 
 import { openOverStream, type OpeningOptions } from "../src/opening.ts";
+import { SqliteFolder } from "../src/sqlite-folder.ts";
 import type { StreamLog } from "../src/stream-log.ts";
 import { MemoryServer } from "./memory-stream.ts";
 
@@ -43,7 +44,7 @@ export interface OpenOptions {
   readonly onLost?: () => void;
   readonly onCutOff?: () => void;
   readonly onStandby?: () => void;
-  readonly serveBeside?: OpeningOptions["serveBeside"];
+  readonly serveBeside?: OpeningOptions<SqliteDirectoryLog>["serveBeside"];
   readonly snapshotBytes?: number;
   readonly silenceMs?: number;
   readonly ownClock?: Clock;
@@ -60,7 +61,9 @@ export function open(
     stream: serverOf(stream).connect(),
     snapshots: serverOf(`${stream}-snapshots`).connect(),
   };
-  return openOverStream(streams, { cluster, store, onLost, silenceMs, ...more });
+  const { clock: storeClock, logger, random } = store;
+  const parts = { cluster, folder: new SqliteFolder(store), clock: storeClock, logger, random };
+  return openOverStream(streams, { ...parts, onLost, silenceMs, ...more });
 }
 
 export async function idle({ state }: StreamLog): Promise<void> {
