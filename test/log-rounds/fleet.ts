@@ -15,7 +15,12 @@ import { freePort } from "../support/free-port.ts";
 import { NatsServers } from "../support/nats-servers.ts";
 
 /** What is killed. */
-export type Victim = "leader of the stream" | "writing directory" | "serving directory";
+export type Victim =
+  | "leader of the stream"
+  | "writing directory"
+  | "serving directory"
+  /** The other one is at a standstill until the stream has been trimmed before what it has read. */
+  | "writing directory beside a slow one";
 
 const STREAM = "meridian-meridian";
 
@@ -73,6 +78,12 @@ class DirectoryKeeper {
     await this.#program?.kill();
   }
 
+  /** Has its process stand still, or go on. */
+  signal(signal: "SIGSTOP" | "SIGCONT"): void {
+    const { pid, isRunning } = this.#program ?? {};
+    if (isRunning === true && pid !== undefined) process.kill(pid, signal);
+  }
+
   /** What its processes have printed last. */
   tail(): string {
     return `${this.#before.slice(-REPORT_MAX)}${this.#program?.tail() ?? ""}\n`;
@@ -112,8 +123,21 @@ export class Fleet {
     const isVictim = ({ isWriter, isServing }: DirectoryKeeper): boolean =>
       victim === "serving directory" ? isServing : isWriter;
     const directory = await until(`there is a ${victim}`, () => this.#directories.find(isVictim));
+    const slow = this.#directories.filter((each) => each !== directory);
+    const isSlow = victim === "writing directory beside a slow one";
+    if (isSlow) await this.#outrun(slow);
     await directory.kill();
+    if (isSlow) for (const each of slow) each.signal("SIGCONT");
     return () => directory.start();
+  }
+
+  /** Stops directories until the stream has lost what they have not read. */
+  async #outrun(slow: readonly DirectoryKeeper[]): Promise<void> {
+    for (const each of slow) each.signal("SIGSTOP");
+    const last = (await this.streamState())?.last_seq ?? 0;
+    const isOutrun = async (): Promise<boolean> =>
+      ((await this.streamState())?.first_seq ?? 0) > last + 1;
+    await until("the stream is trimmed", isOutrun, WHOLE_MS);
   }
 
   /** Resolves once the stream has all replicas, one directory writes and the other serves beside it. */

@@ -1,7 +1,7 @@
 /**
  * A directory's log on three nats-servers, under load, while the leader of the stream, the writing directory and the one that serves beside it are killed in turn:
  *
- *   npm run hunt:log -- [--rounds 20] [--writers 32] [--counting 16] [--seed 1]
+ *   npm run hunt:log -- [--rounds 20] [--writers 32] [--counting 16] [--seed 1] [--victims "writing directory,serving directory"]
  *
  * Exit code 1 if a write that was acknowledged with `ack=directory` is not in the stream, or a counter that clients increment by conditions is wrong.
  */
@@ -17,7 +17,17 @@ const VICTIMS: readonly Victim[] = [
   "leader of the stream",
   "writing directory",
   "serving directory",
+  "writing directory beside a slow one",
 ];
+
+/** What is killed in turn. Throws if that is none of `VICTIMS`. */
+function victimsOf(text: string): readonly Victim[] {
+  return text.split(",").map((name) => {
+    const victim = VICTIMS.find((each) => each === name.trim());
+    if (victim === undefined) throw new Error(`Expected one of ${VICTIMS.join(", ")}, got ${name}`);
+    return victim;
+  });
+}
 
 const { values } = parseArgs({
   options: {
@@ -25,6 +35,7 @@ const { values } = parseArgs({
     writers: { type: "string", default: "32" },
     counting: { type: "string", default: "16" },
     seed: { type: "string", default: "1" },
+    victims: { type: "string", default: VICTIMS.join(",") },
   },
 });
 const tell = (line: string): void =>
@@ -36,7 +47,7 @@ const { acknowledged, unanswered, perSecond, servingPerSecond, messages, first, 
     rounds: Number(values.rounds),
     writers: Number(values.writers),
     counting: Number(values.counting),
-    victims: VICTIMS,
+    victims: victimsOf(values.victims),
     random: seededRandom(Number(values.seed)),
     onRound: ({ round, victim, acknowledged: before, gapMs }) =>
       tell(

@@ -50,7 +50,12 @@ interface StreamNews {
     readonly leader?: string;
     readonly replicas?: readonly { readonly current: boolean; readonly offline?: boolean }[];
   };
-  readonly state: { readonly messages: number; readonly bytes: number; readonly first_seq: number };
+  readonly state: {
+    readonly messages: number;
+    readonly bytes: number;
+    readonly first_seq: number;
+    readonly last_seq: number;
+  };
 }
 
 /** Some servers that are one cluster. */

@@ -195,6 +195,7 @@ class Opening<State extends LogState> {
           continue;
         }
         const last = await replay.run();
+        if (last === undefined) return this.#beginAnew();
         const newest = await this.#newest();
         reachedAtMs = this.#clock.elapsedMs();
         if (newest?.record.epochs.at(-1)?.[0] === state.epoch && newest.sequence <= last) {
@@ -217,6 +218,14 @@ class Opening<State extends LogState> {
       }
       await delay(this.#clock, STEP_MS);
     }
+    return undefined;
+  }
+
+  /** What was trimmed does not come back, however long one waits. A snapshot has it, and to fetch that may take long. */
+  #beginAnew(): undefined {
+    this.#logger.info("the stream was trimmed before this directory had read it");
+    this.#silentSinceMs = undefined;
+    this.#writer = undefined;
     return undefined;
   }
 

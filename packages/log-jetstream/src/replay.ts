@@ -49,18 +49,18 @@ export class Replay {
     return this.#readThrough;
   }
 
-  /** Reads to the end. Resolves to the sequence of the last message when everything is durable. */
-  async run(): Promise<number> {
+  /**
+   * Reads to the end. Resolves to the sequence of the last message when everything is durable; to undefined if the stream was trimmed meanwhile, and
+   * the next message is not there any more.
+   */
+  async run(): Promise<number | undefined> {
     const { first, last } = await this.#stream.bounds();
     if (last < this.#readThrough) {
       const said = `Expected message ${this.#readThrough} in the stream, but it ends with ${last}`;
       throw new MeridianError("STORE_FAILED", said);
     }
-    if (last > this.#readThrough && first > this.#readThrough + 1) {
-      // Another directory may have kept a snapshot, and trimmed the stream behind it.
-      const said = `Expected message ${this.#readThrough + 1} in the stream, but it begins with ${first}`;
-      throw new MeridianError("STORE_FAILED", said);
-    }
+    // Another directory has kept a snapshot, and trimmed the stream behind it.
+    if (last > this.#readThrough && first > this.#readThrough + 1) return undefined;
     while (this.#readThrough < last) {
       await this.apply(await this.#stream.read(this.#readThrough, last));
     }

@@ -31,6 +31,8 @@ export class MemoryServer {
   readonly listeners = new Set<(epoch: number) => void>();
   /** How often somebody has begun to follow the messages. */
   followed = 0;
+  /** Whether those who follow get nothing for now. */
+  isSlow = false;
   /** The limit that the stream tells; null without one. */
   bytesMax: number | null = null;
   /** So many messages more are stored, and all others refused. */
@@ -136,7 +138,7 @@ export class MemoryStream implements LogStream {
         }
         await this.#answer();
         const next = this.#server.messages[last];
-        if (next === undefined) continue;
+        if (next === undefined || this.#server.isSlow) continue;
         last += 1;
         yield next;
       }

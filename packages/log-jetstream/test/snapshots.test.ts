@@ -4,6 +4,7 @@ import { join } from "node:path";
 
 import { describe, expect, it } from "vitest";
 
+import type { FollowedLog, StandbyServer } from "../src/standby.ts";
 import type { StreamLog } from "../src/stream-log.ts";
 import { append, entry, folder, open, promised, serverOf, told } from "./memory-logs.ts";
 
@@ -69,8 +70,35 @@ describe("a stream that was trimmed behind a snapshot", () => {
     expect(readdirSync(join(folder, "away-1"))).toContain("directory.db.set-aside");
     await back.close();
   });
+});
 
-  it("does not make a standby, whose database is a copy of the writer's, take over from it", async () => {
+describe("the standby of a stream that is trimmed", () => {
+  it("takes over soon although it lagged behind the trimming when the writer was lost", async () => {
+    const server = serverOf("lagging");
+    const first = await open("lagging", "lagging-1", SMALL);
+    await append(first, 0, [entry("a", 1)]);
+    const serveBeside = async ({ state }: FollowedLog): Promise<StandbyServer> => ({
+      head: state.committedThrough,
+      onFrame: () => {},
+      end: async () => {},
+    });
+    const opening = open("lagging", "lagging-2", { serveBeside });
+    await expect.poll(() => server.followed).toBe(1);
+    server.isSlow = true;
+    await appendUntilTrimmed(first, "lagging");
+    const before = await told(first);
+    await first.abort();
+    server.isSlow = false;
+    await expect.poll(() => server.writers.size, { timeout: 5_000 }).toBe(1);
+    const second = await opening;
+    expect(await told(second)).toMatchObject({
+      ...Object(before),
+      admittedTime: second.admittedTime,
+    });
+    await second.close();
+  });
+
+  it("does not take over from the writer of which its database is a copy", async () => {
     const lost: string[] = [];
     const options = { ...SMALL, onLost: () => void lost.push("first") };
     const first = await open("standing", "standing-1", options);
