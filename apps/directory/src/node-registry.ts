@@ -18,11 +18,14 @@ export interface KnownNode {
   face: unknown;
 }
 
-/** A node, and when it is to be read anew. */
-interface ReadNode extends KnownNode {
+/** A node, and the round in which it was last read: of the registry alone to change. */
+export interface ReadNode extends KnownNode {
   member: MemberInfo;
-  staleAtMs: number;
+  round: number;
 }
+
+/** Nodes that were found, nearest first. */
+export type FoundNodes = readonly Neighbour<ReadNode>[];
 
 /** How old the lag and load of a node may be, in milliseconds. Nodes report twice a second, so no client can tell. */
 const FRESH_MS = 100;
@@ -30,6 +33,8 @@ const FRESH_MS = 100;
 /**
  * Finds registered nodes by id and by distance. Which nodes are registered, and where they are, is read from the source when that has changed; status, lag and load of
  * a node that has its link here are read when they are asked for and older than 100 ms. So a request visits few nodes, however many there are.
+ *
+ * All that is told within one round is the same: rounds end with changes, and after 100 ms. So an answer to a request may be kept until the end of its round.
  */
 export class NodeRegistry {
   readonly #source: MemberSource;
@@ -37,6 +42,9 @@ export class NodeRegistry {
   readonly #index = new NearestIndex<ReadNode>();
   readonly #nodes = new Map<string, ReadNode>();
   #hasChanged = true;
+  #round = 0;
+  #roundEndsMs = -Infinity;
+  #moves = 0;
 
   constructor(source: MemberSource, clock: Clock) {
     this.#source = source;
@@ -55,61 +63,93 @@ export class NodeRegistry {
 
   /** The node of that id, if it is registered. */
   get(id: string): MemberInfo | undefined {
-    const node = this.#current().get(id);
-    return node && this.#read(node, this.#clock.elapsedMs());
+    this.#begin();
+    const node = this.#nodes.get(id);
+    return node && this.#read(node);
   }
 
   /** How many nodes are registered. */
   get size(): number {
-    return this.#current().size;
+    this.#begin();
+    return this.#nodes.size;
   }
 
-  /** The nodes nearest to `coordinates` that `accept` takes, nearest first, at most `limit`. */
+  /** The number of this round. In another one, other things may be told. */
+  get round(): number {
+    this.#begin();
+    return this.#round;
+  }
+
+  /** How often a node has come, gone or moved. Between two of these, `around` finds the same. */
+  get moves(): number {
+    this.#begin();
+    return this.#moves;
+  }
+
+  /** The nodes nearest to `coordinates`, nearest first, at most `limit`. */
+  around(coordinates: Coordinates, limit: number): FoundNodes {
+    this.#begin();
+    return this.#index.nearest(coordinates, limit);
+  }
+
+  /**
+   * The nodes nearest to `coordinates` that `accept` takes, nearest first, at most `limit`. `around` is what the method of that name returns for this
+   * place and limit: nearly always all of these are taken.
+   */
   nearest(
     coordinates: Coordinates,
     limit: number,
     accept: (member: MemberInfo) => boolean,
-  ): readonly Neighbour<KnownNode>[] {
-    this.#current();
-    const nowMs = this.#clock.elapsedMs();
-    const isAccepted = (node: ReadNode): boolean => accept(this.#read(node, nowMs));
+    around: FoundNodes = this.around(coordinates, limit),
+  ): FoundNodes {
+    this.#begin();
+    const isAccepted = (node: ReadNode): boolean => accept(this.#read(node));
+    if (around.every(({ node }) => isAccepted(node))) return around;
     return this.#index.nearest(coordinates, limit, isAccepted);
   }
 
-  #read(node: ReadNode, nowMs: number): MemberInfo {
+  #read(node: ReadNode): MemberInfo {
     // Of the nodes of another directory nothing is known but what it has told.
-    if (nowMs >= node.staleAtMs && node.member.peer === null) {
+    if (node.round !== this.#round && node.member.peer === null) {
       node.member = this.#source.linked(node.member.id) ?? node.member;
-      node.staleAtMs = nowMs + FRESH_MS;
+      node.round = this.#round;
     }
     return node.member;
   }
 
-  #current(): ReadonlyMap<string, ReadNode> {
-    if (!this.#hasChanged) return this.#nodes;
+  /** Begins another round if this one is over. */
+  #begin(): void {
+    const nowMs = this.#clock.elapsedMs();
+    if (!this.#hasChanged && nowMs < this.#roundEndsMs) return;
+    this.#round += 1;
+    this.#roundEndsMs = nowMs + FRESH_MS;
+    if (this.#hasChanged) this.#takeAll();
     this.#hasChanged = false;
-    const staleAtMs = this.#clock.elapsedMs() + FRESH_MS;
+  }
+
+  #takeAll(): void {
     const { members } = this.#source;
     const ids = new Set(members.map(({ id }) => id));
     for (const id of this.#nodes.keys()) if (!ids.has(id)) this.#forget(id);
-    for (const member of members) this.#take(member, staleAtMs);
-    return this.#nodes;
+    for (const member of members) this.#take(member);
   }
 
-  #take(member: MemberInfo, staleAtMs: number): void {
+  #take(member: MemberInfo): void {
     const { id, lat, lon } = member;
     const known = this.#nodes.get(id);
-    const node = known ?? { id, member, staleAtMs, face: undefined };
+    const node = known ?? { id, member, round: this.#round, face: undefined };
     const { member: before } = node;
     if (known === undefined) this.#nodes.set(id, node);
     node.member = member;
-    node.staleAtMs = staleAtMs;
-    if (known === undefined || before.lat !== lat || before.lon !== lon)
-      this.#index.set(node, member);
+    node.round = this.#round;
+    if (known !== undefined && before.lat === lat && before.lon === lon) return;
+    this.#index.set(node, member);
+    this.#moves += 1;
   }
 
   #forget(id: string): void {
     this.#nodes.delete(id);
     this.#index.delete(id);
+    this.#moves += 1;
   }
 }

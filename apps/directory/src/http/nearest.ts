@@ -8,7 +8,7 @@ import {
 import type { Described, nearestNode } from "@meridian/protocol/http-api";
 import type { MemberInfo } from "@meridian/replication";
 
-import type { KnownNode, NodeRegistry } from "../node-registry.ts";
+import type { FoundNodes, KnownNode, NodeRegistry } from "../node-registry.ts";
 
 /** The options of `GET /nearest`. */
 export const NEAREST_OPTIONS = ["lat", "lon", "limit", "exclude"] as const;
@@ -51,21 +51,34 @@ export function readPlainNearest(query: string): NearestQuestion | undefined {
   return { coordinates: { lat, lon }, limit, excluded: NOBODY };
 }
 
-/**
- * The body of `GET /nearest`, in ASCII: the nodes that clients may be sent to, nearest first. Throws `NO_READY_NODE`.
- */
+/** The body of `GET /nearest`, in ASCII: the nodes that clients may be sent to, nearest first. Throws `NO_READY_NODE`. */
 export function nearestBody(
   registry: NodeRegistry,
   lagMaxMs: number,
-  { coordinates, limit, excluded }: NearestQuestion,
+  question: NearestQuestion,
 ): string {
+  return bodyOf(offered(registry, lagMaxMs, question));
+}
+
+/** The nodes that clients may be sent to, nearest first. `around` is what the registry says of the place, if that is known. Throws `NO_READY_NODE`. */
+export function offered(
+  registry: NodeRegistry,
+  lagMaxMs: number,
+  { coordinates, limit, excluded }: NearestQuestion,
+  around?: FoundNodes,
+): FoundNodes {
   const isOffered = (member: MemberInfo): boolean =>
     member.status === "ready" &&
     member.load.refusing !== true &&
     member.lagMs < lagMaxMs &&
     !excluded.has(member.id);
-  const found = registry.nearest(coordinates, limit, isOffered);
+  const found = registry.nearest(coordinates, limit, isOffered, around);
   if (found.length === 0) throw nobodyReady(registry, lagMaxMs, excluded.size);
+  return found;
+}
+
+/** What a body says of nodes that were found. */
+export function bodyOf(found: FoundNodes): string {
   let text = "";
   for (const { node, distanceMeters } of found) {
     const { before, after } = frameOf(node);
@@ -78,33 +91,36 @@ type NearestNode = Described<typeof nearestNode>;
 type Place = Omit<NearestNode, "distanceMeters" | keyof State>;
 type State = Pick<NearestNode, "status" | "lagMs" | "load">;
 
-/** The JSON of a node around its distance, which alone differs between requests. */
-class Frame {
-  /** What the text was made of. */
+/** The JSON of a node around its distance, which alone differs between requests. Another one is made when the node says something else. */
+export class NodeFrame {
+  readonly before: string;
+  readonly after: string;
+  /** What the text was made of, or the same in another object. */
   #member: MemberInfo;
-  before: string;
-  after: string;
 
-  constructor(member: MemberInfo) {
+  constructor(member: MemberInfo, last?: NodeFrame) {
     this.#member = member;
-    this.before = placeText(member);
+    this.before =
+      last !== undefined && isSamePlace(last.#member, member) ? last.before : placeText(member);
     this.after = stateText(member);
   }
 
-  /** Takes what the node says now: it is read often, and seldom another. */
-  take(member: MemberInfo): void {
-    if (member === this.#member) return;
-    if (!isSamePlace(this.#member, member)) this.before = placeText(member);
-    if (!isSameState(this.#member, member)) this.after = stateText(member);
+  /** Whether it says what the node says now: it is read often, and seldom another. */
+  says(member: MemberInfo): boolean {
+    if (member === this.#member) return true;
+    if (!isSamePlace(this.#member, member) || !isSameState(this.#member, member)) return false;
     this.#member = member;
+    return true;
   }
 }
 
-function frameOf(node: KnownNode): Frame {
+/** The frame of a node: the same object until the node says something else. */
+export function frameOf(node: KnownNode): NodeFrame {
   const { face, member } = node;
-  const frame = face instanceof Frame ? face : new Frame(member);
+  const last = face instanceof NodeFrame ? face : undefined;
+  if (last?.says(member) === true) return last;
+  const frame = new NodeFrame(member, last);
   node.face = frame;
-  frame.take(member);
   return frame;
 }
 
