@@ -2,9 +2,16 @@
  * Has the directory decide conditions for the whole cluster, and answers whoever asked once this node has applied what the answer rests on: so what a
  * client reads here afterwards is no older than what it was told.
  *
- * A node keeps nothing of a proposal. If the link is lost before the decision has come, nobody here knows what was decided, and the outcome is unknown.
+ * A node keeps nothing of a proposal on its disk. If the link is lost before the decision has come, the node proposes the same entry again, with the same
+ * stamp, as soon as a directory of the same log has taken it in. A stamp is never given twice, so an entry is not ordered twice: where the first proposal
+ * was, the second one is refused. Which of the two it was, the node sees from its own copy once it has applied what the refusal rests on:
+ *
+ * - The key has that very stamp: the write was made.
+ * - The key has a lower one: it was not made, because versions of a key only rise in the log. The refusal is the answer.
+ * - The key has a higher one, or nothing: it may have been made and replaced since. The outcome is unknown.
  */
 import {
+  compareStamps,
   CONDITIONS,
   formatStamp,
   MeridianError,
@@ -40,10 +47,17 @@ interface Question {
   /** How many bytes it counts as. */
   readonly bytes: number;
   /** Whether its answer has come, or can do no good any more. */
-  isOver: boolean;
+  readonly isOver: boolean;
   decided(decision: Decided): void;
-  /** The link is gone. */
+  /** No answer can come any more. */
   lost(): void;
+  /** Asks once more: the answer may have been lost with the link. Returns why that cannot be. */
+  again(): MeridianError | undefined;
+}
+
+/** A question of one who waits. */
+interface Settling extends Question {
+  isOver: boolean;
 }
 
 interface Applying {
@@ -65,6 +79,10 @@ export class Proposals {
   #bytes = 0;
   /** What is decided, and not applied here. */
   readonly #applying = new Set<Applying>();
+  /** What was asked on a link that is lost, and is asked again on the next one. */
+  #unanswered: Question[] = [];
+  /** The log that was asked last. */
+  #logId: number | undefined;
   /** Those who wait for the barrier that is sent at the end of this turn. */
   #readers: Question[] = [];
   #reading = 0;
@@ -81,7 +99,7 @@ export class Proposals {
 
   /** How many are not decided, or not applied here. */
   get waiting(): number {
-    return this.#questions.size + this.#applying.size;
+    return this.#questions.size + this.#applying.size + this.#unanswered.length;
   }
 
   /** How many reads wait for a barrier. */
@@ -89,24 +107,41 @@ export class Proposals {
     return this.#reading;
   }
 
-  /** A directory has taken the node in. */
+  /** A directory has taken the node in. What is not answered is asked again, unless that one has another log. */
   welcome({ features, logId, epoch }: Pick<Welcome, "features" | "logId" | "epoch">): void {
+    const isSame = logId === this.#logId && features.includes(CONDITIONS);
+    this.#logId = logId;
     this.#place = features.includes(CONDITIONS) ? { logId, epoch } : undefined;
+    for (const question of this.#takeUnanswered()) {
+      if (!isSame || question.again() !== undefined) question.lost();
+    }
   }
 
   /** The link is gone. */
   down(): void {
     this.#place = undefined;
-    const questions = [
+    this.#unanswered.push(
       ...this.#questions.values(),
-      ...[...this.#applying].map(({ question }) => question),
-      ...this.#readers,
-    ];
+      ...Array.from(this.#applying, ({ question }) => question),
+    );
     this.#questions.clear();
     this.#applying.clear();
-    this.#readers = [];
     this.#bytes = 0;
-    for (const question of questions) if (!question.isOver) question.lost();
+  }
+
+  /** No directory will be asked any more. */
+  close(): void {
+    this.down();
+    for (const question of [...this.#takeUnanswered(), ...this.#readers]) {
+      if (!question.isOver) question.lost();
+    }
+    this.#readers = [];
+  }
+
+  #takeUnanswered(): readonly Question[] {
+    const questions = this.#unanswered.filter(({ isOver }) => !isOver);
+    this.#unanswered = [];
+    return questions;
   }
 
   /**
@@ -131,10 +166,11 @@ export class Proposals {
     this.#reading += 1;
     return new Promise<number>((resolve, reject) => {
       const lost = (): void => settle(() => reject(unanswered()));
-      const question: Question = {
+      const question: Settling = {
         bytes: 0,
         isOver: false,
         lost,
+        again: () => void this.#read(question),
         decided: (decision) => {
           if (decision.code !== null) return settle(() => reject(refusalOf(decision)));
           const { sequence, atMs } = decision;
@@ -142,8 +178,7 @@ export class Proposals {
         },
       };
       const settle = this.#settling(question, timeoutMs, lost);
-      this.#readers.push(question);
-      if (this.#readers.length === 1) this.#context.defer(() => this.#askForReaders());
+      this.#read(question);
     }).finally(() => {
       this.#reading -= 1;
     });
@@ -177,37 +212,52 @@ export class Proposals {
     resolve: (entry: Entry) => void,
     reject: (failure: MeridianError) => void,
   ): void {
-    let [attempts, entry] = [0, this.#entryOf(write)];
+    let [attempts, isRepeated, entry] = [0, false, this.#entryOf(write)];
     const lost = (): void => settle(() => reject(unknown(entry)));
-    const question: Question = {
+    const question: Settling = {
       bytes: write.value.byteLength,
       isOver: false,
       lost,
+      again: () => {
+        isRepeated = true;
+        return ask();
+      },
       decided: (decision) => {
         const { code, sequence, time } = decision;
+        const isTold = code === null || code === "PRECONDITION_FAILED" || code === "NOT_SCOPED";
+        // What was asked before may have been decided, whatever hinders the directory now.
+        if (isRepeated && !isTold) return lost();
         if (code === "STAMP_TOO_LOW") {
           attempts += 1;
           this.#context.stamps.observe(time);
+          if (attempts < ATTEMPTS_MAX) entry = this.#entryOf(write);
           const again = attempts < ATTEMPTS_MAX ? ask() : refusalOf(decision);
           if (again !== undefined) settle(() => reject(again));
           return;
         }
-        const isTold = code === null || code === "PRECONDITION_FAILED" || code === "NOT_SCOPED";
         if (!isTold) return settle(() => reject(refusalOf(decision)));
-        this.#whenApplied(sequence, question, () =>
-          settle(() => (code === null ? resolve(entry) : reject(refusalOf(decision)))),
-        );
+        this.#whenApplied(sequence, question, () => {
+          const refusal = code === null ? undefined : refusalOf(decision);
+          const failure = isRepeated && refusal ? this.#refusalAgain(entry, refusal) : refusal;
+          settle(() => (failure === undefined ? resolve(entry) : reject(failure)));
+        });
       },
     };
-    const ask = (): MeridianError | undefined => {
-      if (attempts > 0) entry = this.#entryOf(write);
-      return this.#ask(question, (id) =>
+    const ask = (): MeridianError | undefined =>
+      this.#ask(question, (id) =>
         this.#link.send(proposalOf(id, entry, write.ifStamp, this.#context.time.ownMs())),
       );
-    };
     const settle = this.#settling(question, timeoutMs, lost);
     const failure = ask();
     if (failure !== undefined) settle(() => reject(failure));
+  }
+
+  /** What the refusal of an entry means that was proposed twice; undefined if the first proposal was accepted. */
+  #refusalAgain(entry: Entry, refusal: MeridianError): MeridianError | undefined {
+    const now = this.#context.store.get(entry.key);
+    const isAbove = now === undefined ? 1 : compareStamps(now.stamp, entry.stamp);
+    if (isAbove === 0) return undefined;
+    return isAbove < 0 ? refusal : unknown(entry);
   }
 
   #entryOf(write: ConditionalWrite): Entry {
@@ -233,28 +283,35 @@ export class Proposals {
     return undefined;
   }
 
+  #read(reader: Question): void {
+    this.#readers.push(reader);
+    if (this.#readers.length === 1) this.#context.defer(() => this.#askForReaders());
+  }
+
   /** One barrier for all readers of a turn: it is asked for after each of them began. */
   #askForReaders(): void {
     const readers = this.#readers;
     this.#readers = [];
     if (readers.length === 0) return;
+    const nowMs = this.#context.time.ownMs();
     const all: Question = {
       bytes: 0,
-      isOver: false,
+      get isOver() {
+        return readers.every(({ isOver }) => isOver);
+      },
       decided: (decision) => {
         for (const reader of readers) if (!reader.isOver) reader.decided(decision);
       },
       lost: () => {
         for (const reader of readers) if (!reader.isOver) reader.lost();
       },
+      again: () => this.#ask(all, (id) => this.#link.send({ type: "barrier", nowMs, id })),
     };
-    const nowMs = this.#context.time.ownMs();
-    const failure = this.#ask(all, (id) => this.#link.send({ type: "barrier", nowMs, id }));
-    if (failure !== undefined) all.lost();
+    if (all.again() !== undefined) all.lost();
   }
 
   /** Returns what ends the question, once; after `timeoutMs`, `lost` does. */
-  #settling(question: Question, timeoutMs: number, lost: () => void): (end: () => void) => void {
+  #settling(question: Settling, timeoutMs: number, lost: () => void): (end: () => void) => void {
     const cancel = this.#context.deadlines.after(timeoutMs, () => {
       lost();
       this.check();

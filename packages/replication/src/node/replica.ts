@@ -190,6 +190,7 @@ export class Replica {
     this.acknowledgements.close();
     this.#choice.stop();
     this.#link.stop();
+    this.proposals.close();
     this.#context.deadlines.clear();
   }
 
