@@ -59,6 +59,8 @@ export interface Rules {
   readonly scopeIsMarked: boolean;
   /** A read waits for what was ordered when it began. */
   readonly readsWaitForBarrier: boolean;
+  /** The refusal of what was proposed twice is judged by the node's own copy. */
+  readonly repeatsAreJudged: boolean;
 }
 
 /** Every rule in force, as outside of simulations. */
@@ -89,4 +91,5 @@ export const ALL_RULES: Rules = {
   proposedLiesAbove: true,
   scopeIsMarked: true,
   readsWaitForBarrier: true,
+  repeatsAreJudged: true,
 };

@@ -46,4 +46,11 @@ export const CONDITION_RULES: readonly Rule[] = [
     seed: 1,
     parts: () => without("readsWaitForBarrier"),
   },
+  {
+    rule: "the refusal of what was proposed on two links is judged by the node's own copy",
+    off: "it is the answer",
+    faults: "conditions",
+    seed: 1,
+    parts: () => without("repeatsAreJudged"),
+  },
 ];

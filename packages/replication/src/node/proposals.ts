@@ -170,7 +170,7 @@ export class Proposals {
         bytes: 0,
         isOver: false,
         lost,
-        again: () => void this.#read(question),
+        again: () => this.#read(question),
         decided: (decision) => {
           if (decision.code !== null) return settle(() => reject(refusalOf(decision)));
           const { sequence, atMs } = decision;
@@ -238,7 +238,8 @@ export class Proposals {
         if (!isTold) return settle(() => reject(refusalOf(decision)));
         this.#whenApplied(sequence, question, () => {
           const refusal = code === null ? undefined : refusalOf(decision);
-          const failure = isRepeated && refusal ? this.#refusalAgain(entry, refusal) : refusal;
+          const isTwice = isRepeated && this.#context.rules.repeatsAreJudged;
+          const failure = isTwice && refusal ? this.#refusalAgain(entry, refusal) : refusal;
           settle(() => (failure === undefined ? resolve(entry) : reject(failure)));
         });
       },
@@ -283,9 +284,10 @@ export class Proposals {
     return undefined;
   }
 
-  #read(reader: Question): void {
+  #read(reader: Question): undefined {
     this.#readers.push(reader);
     if (this.#readers.length === 1) this.#context.defer(() => this.#askForReaders());
+    return undefined;
   }
 
   /** One barrier for all readers of a turn: it is asked for after each of them began. */
