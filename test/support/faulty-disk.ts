@@ -1,10 +1,8 @@
-import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 
-const SOURCE = fileURLToPath(new URL("faulty-disk.c", import.meta.url));
+import { buildLibrary } from "./preloaded-library.ts";
 
 /** The errors that a disk may be made to fail with. */
 export type DiskError = "ENOSPC" | "EDQUOT" | "EFBIG" | "EROFS" | "EIO";
@@ -20,14 +18,10 @@ export class FaultyDisk {
   /** Builds the disk, or returns why it cannot be built here. */
   static build(): FaultyDisk | string {
     const disk = new FaultyDisk();
-    try {
-      const args = ["-shared", "-fPIC", "-O1", "-o", disk.#library, SOURCE, "-ldl"];
-      execFileSync("cc", args, { stdio: "pipe" });
-      return disk;
-    } catch (cause) {
-      disk.remove();
-      return `a library cannot be built here, which takes a C compiler: ${String(cause)}`;
-    }
+    const failure = buildLibrary("faulty-disk.c", disk.#library);
+    if (failure === undefined) return disk;
+    disk.remove();
+    return failure;
   }
 
   /** The command that launches a program on this disk. */

@@ -1,10 +1,8 @@
-import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 
-const SOURCE = fileURLToPath(new URL("unsynced-disk.c", import.meta.url));
+import { buildLibrary } from "./preloaded-library.ts";
 
 /** A folder whose files a test can set back to what was synced, as a loss of power does, for programs that `launcher` starts. */
 export class UnsyncedDisk {
@@ -18,14 +16,10 @@ export class UnsyncedDisk {
   static build(): UnsyncedDisk | string {
     const disk = new UnsyncedDisk();
     mkdirSync(disk.#image);
-    try {
-      const args = ["-shared", "-fPIC", "-O1", "-o", disk.#library, SOURCE, "-ldl", "-lpthread"];
-      execFileSync("cc", args, { stdio: "pipe" });
-      return disk;
-    } catch (cause) {
-      disk.remove();
-      return `a library cannot be built here, which takes a C compiler: ${String(cause)}`;
-    }
+    const failure = buildLibrary("unsynced-disk.c", disk.#library);
+    if (failure === undefined) return disk;
+    disk.remove();
+    return failure;
   }
 
   /** The command that launches a program on this disk. */
