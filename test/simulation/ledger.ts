@@ -137,9 +137,12 @@ export class Ledger {
     // A new stamp moves the expiry by as much, so that the TTL stays the same; or does not move it, if no majority has
     // confirmed the time.
     const movedMs = unixMsOf(stamp.time) - unixMsOf(made.stamp.time);
+    // A write that was written once more above a stamp that was taken back keeps the expiry that it had under its lowest stamp.
+    const lowest = this.#names.lowestOf(name) ?? made.stamp;
+    const lowestMs = unixMsOf(lowest.time) - unixMsOf(made.stamp.time);
     const shiftedMs = expiresAtMs === 0 ? 0 : expiresAtMs - made.expiresAtMs;
     const isWithin =
-      shiftedMs >= Math.min(0, movedMs) - ROUNDING_MS &&
+      shiftedMs >= Math.min(0, movedMs, lowestMs) - ROUNDING_MS &&
       shiftedMs <= Math.max(0, movedMs) + ROUNDING_MS;
     return isWithin ? undefined : `at ${name} ends ${shiftedMs} ms later, and was moved ${movedMs}`;
   }

@@ -48,6 +48,8 @@ export class WriteNames {
   readonly #successors = new Map<string, string>();
   /** By name: the write that this one has replaced at its node. */
   readonly #replaced = new Map<string, string>();
+  /** Stamps under which nodes have written what they held once more, above ones that were taken back. */
+  readonly #raised = new Set<string>();
   /** The stamps that nodes have taken back, by their times. */
   readonly #takenBack = new Map<number, Stamp>();
 
@@ -90,9 +92,15 @@ export class WriteNames {
   /** Records that the write with stamp `old`, which stays what it is for who holds it, was written once more with the higher stamp `stamp`. */
   raise(old: Stamp, stamp: Stamp): void {
     const name = this.nameOf(old);
+    this.#raised.add(this.#texts.nameOf(stamp));
     this.#names.set(this.#texts.nameOf(stamp), name);
     this.#stamps.set(name, stamp);
     if (!this.#lowest.has(name)) this.#lowest.set(name, old);
+  }
+
+  /** Whether `raise` was called with that stamp. What the node did not hold then loses to it. */
+  isRaised(stamp: Stamp): boolean {
+    return this.#raised.has(this.#texts.nameOf(stamp));
   }
 
   /**
@@ -109,6 +117,11 @@ export class WriteNames {
   /** Records that a node has replaced the write with stamp `old` by the write with `stamp`. */
   replace(old: Stamp, stamp: Stamp): void {
     this.#replaced.set(this.nameOf(stamp), this.nameOf(old));
+  }
+
+  /** The lowest stamp that the write `name` has got after its first; undefined if it has got none. */
+  lowestOf(name: string): Stamp | undefined {
+    return this.#lowest.get(name);
   }
 
   /** Whether the entry with `stamp` is the write `name` or newer: by its stamp, or because it has replaced that write. */

@@ -4,7 +4,7 @@ import type { Link } from "./link.ts";
 export interface FeedStart {
   /** The sequence that the feed starts after. */
   readonly after: number;
-  /** The node's own incarnation: frames of it are sent without their entries. */
+  /** The node's own incarnation: frames of it are sent without their entries. 0: all are sent with them. */
   readonly incarnation: number;
   /** Whether the node takes the traces of writes. */
   readonly takesTraces: boolean;

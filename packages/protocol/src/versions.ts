@@ -26,13 +26,17 @@ export const HEAT = "heat";
 /** The feature of a node that sends `propose` and `barrier`, and of a directory that answers them with `decided`. */
 export const CONDITIONS = "conditions";
 
-/** The features that this code has. A node that shares no heat announces all but `HEAT`. */
+/** The feature of a node that is sent its own frames with their entries, and of a directory that does so. */
+export const OWN_FRAMES = "own-frames";
+
+/** The features that this code has. A node that shares no heat announces all but `HEAT`, and one that has taken no stamps back all but `OWN_FRAMES`. */
 export const FEATURES: readonly string[] = [
   MEMBERS_CHANGED,
   INCOMPLETE_OUTBOX,
   TRACES,
   HEAT,
   CONDITIONS,
+  OWN_FRAMES,
 ];
 
 /** The versions and features that a party announces. */
@@ -50,9 +54,9 @@ export interface Agreement {
   features: string[];
 }
 
-/** The versions and features that this code announces in a greeting, all but a feature that is switched off. */
-export function capabilities(off?: string): Capabilities {
-  const features = FEATURES.filter((name) => name !== off);
+/** The versions and features that this code announces in a greeting, all but the features that are switched off. */
+export function capabilities(...off: readonly string[]): Capabilities {
+  const features = FEATURES.filter((name) => !off.includes(name));
   return { versions: [PROTOCOL_VERSION_MIN, PROTOCOL_VERSION], features };
 }
 

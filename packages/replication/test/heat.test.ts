@@ -1,5 +1,12 @@
 /** Which keys are used: what a node tells, and what the directory tells the others. */
-import { agree, capabilities, HEAT, HEAT_READS_MAX, type KeyHeat } from "@meridian/protocol";
+import {
+  agree,
+  capabilities,
+  HEAT,
+  OWN_FRAMES,
+  HEAT_READS_MAX,
+  type KeyHeat,
+} from "@meridian/protocol";
 import { emptyReplicaDisk } from "@meridian/testkit";
 import { describe, expect, it } from "vitest";
 
@@ -134,15 +141,17 @@ describe("a node", () => {
 
   it("announces the feature only where it shares", () => {
     const features = (script: ScriptedDirectory): unknown => script.texts[0];
-    expect(features(scripted([]))).toMatchObject({ features: capabilities().features });
-    expect(features(scripted())).toMatchObject({ features: capabilities(HEAT).features });
+    expect(features(scripted([]))).toMatchObject({ features: capabilities(OWN_FRAMES).features });
+    expect(features(scripted())).toMatchObject({
+      features: capabilities(HEAT, OWN_FRAMES).features,
+    });
   });
 
   it("tells a directory that has the feature, and hears from it", () => {
     const heard: KeyHeat[][] = [];
     const script = scripted(heard);
     expect(script.replica.heat.tell(() => used)).toBe(0);
-    script.welcome(0, agree(capabilities()));
+    script.welcome(0, agree(capabilities(OWN_FRAMES)));
     expect(script.replica.heat.tell(() => [])).toBe(0);
     expect(script.replica.heat.tell(() => used)).toBe(1);
     script.say({ type: "heat-elsewhere", nowMs, keys: [["e", 3]] });
@@ -154,7 +163,7 @@ describe("a node", () => {
   it("tells and hears nothing with a directory that has not, which is not even asked for", () => {
     const heard: KeyHeat[][] = [];
     const script = scripted(heard);
-    script.welcome(0, agree(capabilities(HEAT)));
+    script.welcome(0, agree(capabilities(HEAT, OWN_FRAMES)));
     const asked = (): KeyHeat[] => {
       throw new Error("Expected not to be asked");
     };
@@ -165,7 +174,7 @@ describe("a node", () => {
 
   it("leaves a directory that has agreed on the feature without having been offered it", () => {
     const script = scripted();
-    script.welcome(0, agree(capabilities()));
+    script.welcome(0, agree(capabilities(OWN_FRAMES)));
     expect(script.closed).toBe(4426);
   });
 });

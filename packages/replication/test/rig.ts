@@ -3,6 +3,7 @@ import {
   decodeDirectoryMessage,
   encodeMessage,
   capabilities,
+  OWN_FRAMES,
   readFrameHeader,
   stampTimeOf,
   type Cursor,
@@ -144,7 +145,7 @@ export class DirectoryRig {
   hello(nodeId: string, incarnation: number, { cursor, ...hello }: HelloParts = {}): Hello {
     return {
       type: "hello",
-      ...capabilities(),
+      ...capabilities(OWN_FRAMES),
       cluster: "test",
       nodeId,
       region: nodeId,

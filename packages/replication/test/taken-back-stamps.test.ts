@@ -1,6 +1,14 @@
 /** A directory refuses what another one has forwarded: when that comes back with the old stamps, it does not win over what was written since. */
-import { encodeBlock, FRAME_KIND, replaces, stampTimeOf, type Entry } from "@meridian/protocol";
-import { copyReplicaDisk } from "@meridian/testkit";
+import {
+  encodeBlock,
+  FRAME_KIND,
+  OWN_FRAMES,
+  replaces,
+  stampTimeOf,
+  type Entry,
+  type Welcome,
+} from "@meridian/protocol";
+import { copyReplicaDisk, emptyReplicaDisk } from "@meridian/testkit";
 import { expect, it } from "vitest";
 
 import { set, textOf } from "./node-rig.ts";
@@ -134,6 +142,71 @@ it("a donation does not bring the refused write back", async () => {
   expect(script.frames.at(-1)?.entries).toContainEqual(held);
   // The reconciliation waits until the log has that.
   expect(script.texts.some(({ type }) => type === "reconciled")).toBe(false);
+});
+
+it("the node's next greetings ask for its own frames, which a log may have under the old stamps", async () => {
+  const { script } = await restamped();
+  const asks = (): boolean[] =>
+    script.texts.flatMap((text) =>
+      text.type === "hello" ? [text.features.includes(OWN_FRAMES)] : [],
+    );
+  script.reconnect();
+  const later = new ScriptedDirectory(2, copyReplicaDisk(script.disk));
+  expect(asks()).toEqual([false, true]);
+  expect(later.texts[0]).toMatchObject({ features: expect.arrayContaining([OWN_FRAMES]) });
+});
+
+/** A node that has settled in the log 7, was in the log 8 before, and has the write of `k` in its outbox. */
+async function movedOn(welcome: Partial<Welcome>): Promise<ScriptedDirectory> {
+  const disk = emptyReplicaDisk(1);
+  disk.cursor = { logId: 8, epoch: 1, sequence: 3 };
+  disk.others = [{ logId: 9, epoch: 1, sequence: 2 }];
+  disk.tail = [];
+  const script = new ScriptedDirectory(2, disk);
+  await write(script, set("k", "first"));
+  script.welcome(0, { nowMs: script.clock.nowMs() - HOUR_MS, ...welcome });
+  await script.settle();
+  return script;
+}
+
+async function refuse(script: ScriptedDirectory): Promise<void> {
+  const nowMs = script.clock.nowMs() - HOUR_MS;
+  const timeMax = stampTimeOf(nowMs + 10_000);
+  script.say({ type: "refuse", nowMs, position: 1, code: "CLOCK_AHEAD", timeMax });
+  await script.settle();
+}
+
+const places = (script: ScriptedDirectory): unknown => {
+  const hello = script.texts.findLast(({ type }) => type === "hello");
+  return hello?.type === "hello" ? [hello.cursors, hello.home?.logId] : undefined;
+};
+
+it("the node forgets its places in other logs, which may have the refused write before them", async () => {
+  const script = await movedOn({ homeThrough: 3 });
+  script.clock.advance(600);
+  await script.settle();
+  script.reconnect();
+  const here = { logId: 7, epoch: 1, sequence: 0 };
+  expect(places(script)).toEqual([
+    [{ logId: 9, epoch: 1, sequence: 2 }, { logId: 8, epoch: 1, sequence: 3 }, here],
+    7,
+  ]);
+  script.welcome(0, { nowMs: script.clock.nowMs() - HOUR_MS, homeThrough: 0 });
+  await script.settle();
+  await refuse(script);
+  expect(script.closed).toBeUndefined();
+  script.reconnect();
+  expect(places(script)).toEqual([[here], 7]);
+  expect([script.disk.others, script.disk.cursor]).toEqual([[], here]);
+});
+
+it("a node that has not arrived where its write is refused compares with the next log, in a later process too", async () => {
+  const script = await movedOn({ head: 5, committedThrough: 5, homeThrough: 0 });
+  await refuse(script);
+  script.reconnect();
+  expect(places(script)).toEqual([[], 0]);
+  const later = new ScriptedDirectory(2, copyReplicaDisk(script.disk));
+  expect(places(later)).toEqual([[], 0]);
 });
 
 it("many refused writes that come back are outranked in frames of bounded size", async () => {

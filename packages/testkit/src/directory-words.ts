@@ -5,17 +5,18 @@ import {
   assembleFrame,
   FRAME_KIND,
   HEAT,
+  OWN_FRAMES,
   highestTimeOf,
   type Entry,
   type FrameHeader,
   type Welcome,
 } from "@meridian/protocol";
 
-/** The `welcome` that a node without `heat` gets of a directory with the empty log 7, with the members of `more` instead of its own. */
+/** The `welcome` that a node without `heat` and `own-frames` gets of a directory with the empty log 7, with the members of `more` instead of its own. */
 export function welcomeWith(more: Partial<Welcome> & Pick<Welcome, "nowMs">): Welcome {
   return {
     type: "welcome",
-    ...agree(capabilities(HEAT)),
+    ...agree(capabilities(HEAT, OWN_FRAMES)),
     logId: 7,
     epoch: 1,
     head: 0,

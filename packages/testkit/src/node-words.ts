@@ -1,4 +1,4 @@
-import { capabilities, type Hello, type NodeMessage } from "@meridian/protocol";
+import { capabilities, OWN_FRAMES, type Hello, type NodeMessage } from "@meridian/protocol";
 
 type Heartbeat = Extract<NodeMessage, { type: "heartbeat" }>;
 
@@ -8,7 +8,7 @@ export function helloOf(
 ): Hello {
   return {
     type: "hello",
-    ...capabilities(),
+    ...capabilities(OWN_FRAMES),
     cluster: "test",
     region: given.nodeId,
     ip: null,

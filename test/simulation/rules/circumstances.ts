@@ -102,11 +102,7 @@ export function restoredDirectories(): ClusterParts {
   };
 }
 
-/**
- * A node and a directory are ahead, and the directory is away before another one has followed it, which refuses what was written then; then it comes back.
- *
- * Here a guarantee is broken at one seed in some 350, such as the first: GUARANTEES.md says how, under convergence.
- */
+/** A node and a directory are ahead, and the directory is away before another one has followed it, which refuses what was written then; then it comes back. */
 export function refusedElsewhere(): ClusterParts {
   return {
     faults: (cluster) => {

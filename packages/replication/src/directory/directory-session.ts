@@ -9,6 +9,7 @@ import {
   MEMBERS_CHANGED,
   GREETING_BYTES_MAX,
   MeridianError,
+  OWN_FRAMES,
   TEXT_BYTES_MAX,
   TRACES,
   type Capabilities,
@@ -413,7 +414,8 @@ export class DirectorySession implements ApplyingNode {
     const { log, sequencer, rules } = host;
     this.#fedBefore = this.#sentThrough;
     // Frames with the follower's own epoch came from the follower, which need not get them back.
-    const incarnation = outboxOf(this.#introduction);
+    const isFedAll = rules.takenBackIsFed && this.nodeHas(OWN_FRAMES);
+    const incarnation = isFedAll ? 0 : outboxOf(this.#introduction);
     const start = { after, incarnation, takesTraces: this.#has(TRACES) };
     if (this.#feedElsewhere !== undefined) {
       this.#feed = new FeedElsewhere(sequencer, start, this.#feedElsewhere);

@@ -41,7 +41,7 @@ export interface FeedOptions {
   readonly link: Link;
   readonly log: DirectoryLog;
   readonly sequencer: Pick<Sequencer, "head" | "committedThrough" | "recentAt">;
-  /** The node's own incarnation: frames of it are sent without their entries, so that the node's place in the log still moves. */
+  /** The node's own incarnation: frames of it are sent without their entries, so that the node's place in the log still moves. 0: all are sent with them. */
   readonly incarnation: number;
   /** Whether the peer is told of its own frames only when it is told something else. Whoever uses this calls `tell` before. */
   readonly tellsLater: boolean;
@@ -131,13 +131,19 @@ export class Feed implements NodeFeed {
 
   #sendOrdered(frame: OrderedFrame): void {
     const { rules } = this.#options;
-    if (frame.incarnation === this.#options.incarnation && rules.ownFramesAreLeftOut) {
+    if (this.#isOwn(frame) && rules.ownFramesAreLeftOut) {
       this.#pass(frame);
     } else {
       this.tell();
       this.#options.link.send(this.#options.takesTraces ? frame.bytes : withoutTraces(frame.bytes));
       this.#sentThrough = frame.through;
     }
+  }
+
+  /** Whether the frame is one that the node need not get. A compacted one has the incarnation 0, too, and is nobody's. */
+  #isOwn(frame: Pick<OwnFrames, "incarnation">): boolean {
+    const { incarnation } = this.#options;
+    return incarnation !== 0 && frame.incarnation === incarnation;
   }
 
   /** Passes over a frame of the node itself. */
@@ -149,7 +155,7 @@ export class Feed implements NodeFeed {
 
   #sendLogged(frame: LogFrame): void {
     const { incarnation } = frame;
-    if (incarnation === this.#options.incarnation) this.#pass(frame);
+    if (this.#isOwn(frame)) this.#pass(frame);
     else {
       this.tell();
       // A compacted run omits only entries that a later entry of the log has overwritten.

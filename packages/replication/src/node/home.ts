@@ -243,12 +243,15 @@ export class Home {
 
   /** Makes the places in other logs durable, if they have moved. To be called when the cursor has just been saved. */
   save(): void {
-    const { store, append, events } = this.#context;
     const { whole, durableThrough, isSettled } = this.#position;
     // An append that fails later takes the cursor back with it.
     const sequence = Math.min(whole.sequence, durableThrough);
     if (isSettled) this.#savable.cover({ ...whole, sequence });
-    if (this.#others === this.#savedOthers) return;
+    if (this.#others !== this.#savedOthers) this.#saveOthers();
+  }
+
+  #saveOthers(): void {
+    const { store, append, events } = this.#context;
     this.#savedOthers = this.#others;
     append({ kind: "progress", others: this.#others }, (failure) => {
       if (failure === undefined) return;
@@ -267,6 +270,13 @@ export class Home {
     const { outboxAcknowledged, others } = this.#context.store;
     this.#savable.lose(outboxAcknowledged);
     this.#others = this.#savedOthers = others;
+  }
+
+  /** The places in other logs are void. Of those up to which its directory's log has followed them, the node hears again. */
+  forgetOthers(): void {
+    if (this.#others.length === 0) return;
+    this.#others = [];
+    this.#saveOthers();
   }
 
   #takeClaims(applied: number): void {

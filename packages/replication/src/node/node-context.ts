@@ -75,6 +75,8 @@ export interface NodeEvents extends ApplierEvents, Required<ReplicaLinkEvents<No
   reported(through: number): void;
   /** The log may hold writes of this node that the node has lost: the two have to reconcile on the next link. */
   outdated(): void;
+  /** Stamps of this node are about to be taken back: logs in which it stood before may hold entries under them. */
+  takingBack(): void;
   /** Entries have got new stamps, which may be lower than before: whoever caches their keys drops them. */
   restamped(entries: readonly Entry[]): void;
   /** The node has stopped giving new stamps. */

@@ -2,6 +2,7 @@ import type { Dial, ReplicaStore } from "@meridian/ports";
 import {
   capabilities,
   HEAT,
+  OWN_FRAMES,
   unixMsOf,
   type Entry,
   type ErrorCode,
@@ -124,16 +125,18 @@ export type HelloFacts = Pick<
 /** The introduction of a node. */
 export function helloOf(
   node: NodeIdentity,
-  store: Pick<ReplicaStore, "incarnation" | "outboxThrough" | "horizon">,
+  store: Pick<ReplicaStore, "incarnation" | "outboxThrough" | "horizon" | "takenBack">,
   facts: HelloFacts,
   sharesHeat: boolean,
 ): Hello {
   const { cluster, id: nodeId, region, ip, port, url, lat, lon } = node;
   const { incarnation, outboxThrough, horizon } = store;
   const identity = { cluster, nodeId, region, incarnation, ip, port, url, lat, lon };
+  // A log that has frames of this node with stamps that were taken back has something else than the node.
+  const off = [...(sharesHeat ? [] : [HEAT]), ...(store.takenBack.isEmpty ? [OWN_FRAMES] : [])];
   return {
     type: "hello",
-    ...capabilities(sharesHeat ? undefined : HEAT),
+    ...capabilities(...off),
     ...identity,
     outboxThrough,
     horizon,

@@ -129,8 +129,7 @@ export class Replica {
     this.acknowledgements = new Acknowledgements(context);
     events.connect(this.#handlers());
     const waited = { acknowledgements: this.acknowledgements, positions: this.#positions };
-    const { submitter } = parts;
-    const bounded = { limits, ...waited, submitter, store, time: context.time };
+    const bounded = { ...context, ...waited, submitter: parts.submitter };
     if (options.metrics !== undefined) registerReplica(options.metrics, this, bounded);
   }
 
@@ -286,6 +285,7 @@ export class Replica {
       applied: () => this.#onApplied(),
       reported: (through) => this.#link.send({ type: "applied", nowMs: time.ownMs(), through }),
       outdated: () => this.#settlement.unsettle(),
+      takingBack: () => this.#settlement.onTakingBack(),
       restamped: (entries) => this.#onRestamped(entries),
       renewed: () => reconciliation.proceed(),
       lacked: () => {
@@ -402,7 +402,7 @@ export class Replica {
         this.#positions.acknowledge(message.outboxThrough, message.committedThrough);
         return this.#onAcknowledge(message.outboxThrough, message.committedThrough);
       case "refuse":
-        return this.#restamper.refuse(message.position, message.timeMax);
+        return this.#settlement.refuse(message.position, message.timeMax);
       case "applied-by":
         return this.acknowledgements.onApplied(message.position, message.nodes, message.ready);
       case "located":

@@ -265,6 +265,7 @@ export class Restamper {
     };
     const replaced = old.map(({ stamp }) => stamp);
     const takenBack = replaced.filter((stamp, at) => this.#isTakenBack(stamp, entries[at]));
+    if (takenBack.length > 0) events.emit.takingBack();
     append({ kind: "restamp", frame: restamped, entries, replaced, takenBack }, (failure) => {
       if (failure !== undefined) return this.#fail(failure);
       const isCurrent = ({ key, stamp }: Entry): boolean =>

@@ -1,5 +1,5 @@
 import type { Link } from "@meridian/ports";
-import { asMeridianError, type Entry, type Welcome } from "@meridian/protocol";
+import { asMeridianError, MeridianError, type Entry, type Welcome } from "@meridian/protocol";
 
 import type { ReplicaHorizon } from "../horizon/replica-horizon.ts";
 import type { Applier } from "../intake/applier.ts";
@@ -23,7 +23,7 @@ export interface SettlementParts {
   readonly writes: WritePath;
   readonly committed: CommittedOutbox;
   readonly submitter: Pick<Submitter, "acknowledgedThrough">;
-  readonly restamper: Pick<Restamper, "isActive">;
+  readonly restamper: Pick<Restamper, "isActive" | "refuse">;
 }
 
 /** A node that needs any one entry to send looks for it among this many of its first keys. */
@@ -39,6 +39,8 @@ export class Settlement implements ReconcilingParty {
   readonly reconciliation: Reconciliation;
   /** Counts how often a directory has taken the node in. Work that was begun at an earlier count is void. */
   #begun = 0;
+  /** Whether the stamps that were last refused were refused on the present link. */
+  #isRefusedHere = false;
 
   constructor(context: NodeContext, parts: SettlementParts) {
     const { position, applier } = parts;
@@ -80,8 +82,33 @@ export class Settlement implements ReconcilingParty {
     this.#parts.applier.suspend();
   }
 
+  /** The directory has refused the frame at `position`: it admits stamps up to `timeMax`. */
+  refuse(position: number, timeMax: number): void {
+    const { restamper } = this.#parts;
+    if (!restamper.isActive) this.#isRefusedHere = true;
+    restamper.refuse(position, timeMax);
+  }
+
+  /**
+   * Stamps of this node are about to be taken back. Any log but the one that has refused them may have entries under them, and before the places that the
+   * node knows there: as frames of its own they were passed over. So those places are void.
+   */
+  onTakingBack(): void {
+    if (!this.rules.takingBackVoidsPlaces) return;
+    const { home, position } = this.#parts;
+    const isThere = position.isSettled && this.#isRefusedHere;
+    // The greeting of the next link says that the node has taken stamps back, and names no places.
+    if (!isThere && !this.reconciliation.isActive) {
+      this.unsettle();
+      const said = "Stamps are taken back by a node that has not settled where they were refused";
+      this.#fail(new MeridianError("OUT_OF_ORDER", said));
+    }
+    home.forgetOthers();
+  }
+
   /** The link is down. */
   onDown(): void {
+    this.#isRefusedHere = false;
     this.#parts.home.onDown();
     this.reconciliation.stop();
   }
