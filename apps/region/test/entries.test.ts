@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
+import { needsOf } from "../src/service/writes.ts";
 import { headerOf, jsonOf, testNode, type TestNode } from "./harness.ts";
 
 let region: TestNode;
@@ -282,6 +283,13 @@ describe("an acknowledgement", () => {
       expect(await (await region.request(`/cache/ack-${ack}`)).text()).toBe("x");
     },
   );
+
+  it("by more than this node is asked of the directory with the write", () => {
+    const asks = (["local", 1, "directory", 2, "all"] as const).map(
+      (level) => needsOf({ level, timeoutMs: 50 }).reportApplied,
+    );
+    expect(asks).toEqual([false, false, true, true, true]);
+  });
 
   it("by one node is that of this node", async () => {
     const answer = await put("ack-1?ack=1", "x");

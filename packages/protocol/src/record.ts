@@ -95,6 +95,8 @@ export interface LogFrame {
   readonly followed?: Cursor;
   /** With `followed`: the head of that epoch as a comparison with it began, which is over. See `DirectoryLog.compared`. Not kept with the run. */
   readonly compared?: Cursor;
+  /** Whether somebody waits until the run is durable; by default, yes. A log may have the others wait for each other for some milliseconds. Not kept with the run. */
+  readonly isAwaited?: boolean;
 }
 
 /** How much of one node's outbox the log has. */

@@ -94,11 +94,13 @@ export class DirectoryRig {
   readonly directory: Directory;
   fatal: string | undefined;
   #commits: (() => void)[] = [];
+  /** What was deferred since the last commits began. */
+  #deferred: (() => void)[] = [];
 
   constructor(limits: Partial<DirectoryLimits> = {}, parts: DirectoryRigParts = {}) {
     const { clock = new ManualClock(), epoch = 1, framesMax, follow } = parts;
     const { disk = readyLogDisk(7, 10_000, clock) } = parts;
-    const { defer = (callback) => clock.after(0, callback) } = parts;
+    const { defer = (callback) => this.#defer(callback) } = parts;
     this.clock = clock;
     const schedule = (run: () => void): void => void this.#commits.push(run);
     const log = new MemoryDirectoryLog(disk, epoch, schedule, framesMax);
@@ -122,11 +124,24 @@ export class DirectoryRig {
 
   readonly log: MemoryDirectoryLog;
 
-  /** Finishes every commit that is under way. */
+  /** Finishes every commit that is under way, and the turn after it. */
   commit(): void {
     const commits = this.#commits;
     this.#commits = [];
+    this.#deferred = [];
     for (const commit of commits) commit();
+    // What is committed together is told together, in the next turn.
+    for (const deferred of this.#deferred) deferred();
+  }
+
+  #defer(callback: () => void): void {
+    let isDue = true;
+    const once = (): void => {
+      if (isDue) callback();
+      isDue = false;
+    };
+    this.#deferred.push(once);
+    this.clock.after(0, once);
   }
 
   connect(): TestLink {

@@ -249,7 +249,7 @@ export class SqliteDirectoryLog implements DirectoryLog {
    */
   append(frame: LogFrame, done: Done, place?: StreamPlace): void {
     const { after, through, count, highestTime, incarnation, position } = frame;
-    const { incomplete = false, followed, compared } = frame;
+    const { incomplete = false, followed, compared, isAwaited } = frame;
     if (after !== this.#appendedThrough || after + count > through) {
       const expected = `a frame of ${count} entries after ${this.#appendedThrough}`;
       throw new MeridianError(
@@ -274,6 +274,7 @@ export class SqliteDirectoryLog implements DirectoryLog {
         }
       }),
       done,
+      isAwaited,
     );
     this.#appendedThrough = through;
   }

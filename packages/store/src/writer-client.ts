@@ -156,7 +156,7 @@ export class WriterClient<Write extends JournalWrite, Facts> {
 
   /**
    * Hands a record over. `onDurable` is called just before `done` if it succeeds. Its blocks must not change before that. `isAwaited` tells whether somebody
-   * waits for what others wrote.
+   * waits for what others wrote, or for a frame of a log.
    */
   append(
     write: Write,
@@ -478,7 +478,6 @@ function failureOf(plain: PlainFailure | null): MeridianError | undefined {
 
 /** Who waits for a record: a client does for what it has written alone. */
 function urgencyOf(write: JournalWrite, isAwaited: boolean): Urgency {
-  if (write.kind !== "entries") return "turn";
-  if (write.outboxPosition > 0) return "alone";
+  if (write.kind === "entries" && write.outboxPosition > 0) return "alone";
   return isAwaited ? "turn" : "none";
 }

@@ -349,6 +349,23 @@ describe("a log with a redo file", () => {
     expect(marksOf("log").version).toBe(5);
   });
 
+  it("has frames that nobody waits for wait for one that somebody waits for", async () => {
+    const standing: Clock = { ...still, elapsedMs: () => 0 };
+    const log = await openDirectoryLog({ ...folder.options("awaited"), clock: standing });
+    const append = (at: number, isAwaited: boolean): Promise<unknown> =>
+      outcome(log, { ...frame(at - 1, [entry(`key-${at}`, at)], at), isAwaited });
+    // Nothing was written of late.
+    expect(await append(1, false)).toBeUndefined();
+    const gathered = [append(2, false), append(3, false)];
+    await new Promise(setImmediate);
+    await new Promise(setImmediate);
+    expect(log.committedThrough).toBe(1);
+    expect(await append(4, true)).toBeUndefined();
+    expect(await Promise.all(gathered)).toEqual([undefined, undefined]);
+    expect(throughsOf(log)).toEqual(upTo(4));
+    await log.close();
+  });
+
   it("settles what is in the file only", async () => {
     const log = await openDirectoryLog(holding("settles"));
     await outcome(log, frame(0, [entry("a", 1)], 1));

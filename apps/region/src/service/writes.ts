@@ -471,8 +471,11 @@ function bytesOf(requests: readonly Pick<Entry, "key" | "value">[]): number {
   return bytes;
 }
 
-/** What the replica is told of a write: the directory has to report who has applied one that waits for more than one node. */
-function needsOf({ level, trace }: AckRequest): WriteNeeds {
-  const reportApplied = typeof level === "number" ? level > 1 : level === "all";
+/**
+ * What the replica is told of a write: the directory has to report who has applied one that waits for more than this node. It makes such a write
+ * durable at once, and others together with what comes within some milliseconds.
+ */
+export function needsOf({ level, trace }: AckRequest): WriteNeeds {
+  const reportApplied = typeof level === "number" ? level > 1 : level !== "local";
   return trace === undefined ? { reportApplied } : { reportApplied, trace };
 }

@@ -71,6 +71,8 @@ export class DirectorySession implements ApplyingNode {
   #clockOffsetMs = 0;
   readonly #applied: AppliedProgress;
   readonly #pace: Pace;
+  /** The position through which the outbox is committed, if the node is to be told so at the end of this turn. */
+  #committed: number | undefined;
   /** The last sequence that an earlier feed of this link had sent. */
   #fedBefore = 0;
 
@@ -259,9 +261,17 @@ export class DirectorySession implements ApplyingNode {
     this.#feed?.push(frame);
   }
 
-  /** Tells the node that its outbox is committed through `position`. */
+  /** Tells the node that its outbox is committed through `position`, at the end of this turn: what is committed together is one message. */
   acknowledge(position: number): void {
-    this.#intake.acknowledge(position);
+    const isFirst = this.#committed === undefined;
+    this.#committed = Math.max(position, this.#committed ?? 0);
+    if (isFirst) this.later(() => this.#tellCommitted());
+  }
+
+  #tellCommitted(): void {
+    if (this.#committed === undefined) return;
+    this.#intake.acknowledge(this.#committed);
+    this.#committed = undefined;
   }
 
   /** Bytes of the node's frames that wait for the disk. */

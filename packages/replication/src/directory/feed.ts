@@ -95,9 +95,10 @@ export class Feed implements NodeFeed {
   /** Tells the node of its own frames. */
   tell(): void {
     if (this.#untold === undefined) return;
-    const told = this.#untold;
+    const { after, through, incarnation, position } = this.#untold;
     this.#untold = undefined;
-    this.#send({ ...told, count: 0, highestTime: 0, block: NO_BYTES });
+    const block = NO_BYTES;
+    this.#send({ after, through, incarnation, position, count: 0, highestTime: 0, block });
   }
 
   #pumpOn(): void {

@@ -223,6 +223,7 @@ export class Sequencer implements FrameSource {
 
   #orderFrame(bytes: Uint8Array, header: FrameHeader, nowMs: number): void {
     const { incarnation, position, incomplete, count, highestTime } = header;
+    const isAwaited = header.reportApplied;
     const after = this.#ordered;
     const through = after + count;
     orderFrame(bytes, {
@@ -236,7 +237,7 @@ export class Sequencer implements FrameSource {
     this.#ceiling.admit(highestTime);
     if (position > 0) this.#received.set(incarnation, position);
     const frame = { after, through, incarnation, position, bytes };
-    this.#order(frame, { count, highestTime, incomplete }, (failure) => {
+    this.#order(frame, { count, highestTime, incomplete, isAwaited }, (failure) => {
       if (failure === undefined) this.#context.events.emit.committed(incarnation, position);
     });
   }
@@ -308,16 +309,27 @@ export class Sequencer implements FrameSource {
   /** Sends the frame out, once `hold` is over, and commits it. The hold is over when the frame is durable. */
   #order(
     frame: OrderedFrame,
-    more: Pick<LogFrame, "count" | "highestTime" | "incomplete" | "followed" | "compared">,
+    more: Omit<LogFrame, "after" | "through" | "incarnation" | "position" | "block">,
     done: Done,
     hold?: Hold,
   ): void {
     const { after, through, incarnation, position, bytes } = frame;
     this.#addPending(incarnation, bytes.byteLength);
     this.#forward(frame, more.highestTime, hold);
-    const { count, highestTime, incomplete = false } = more;
+    const { count, highestTime, incomplete = false, isAwaited = true } = more;
     const block = blockOf(bytes);
-    const plain = { after, through, incarnation, position, block, count, highestTime, incomplete };
+    // V8 makes a dictionary of an object into which another is spread.
+    const plain = {
+      after,
+      through,
+      incarnation,
+      position,
+      block,
+      count,
+      highestTime,
+      incomplete,
+      isAwaited,
+    };
     const logged = more.followed === undefined ? plain : { ...plain, ...more };
     const committed: Done = (failure) => {
       if (failure === undefined) this.#addPending(incarnation, -bytes.byteLength);
