@@ -15,10 +15,8 @@ export interface Rules {
   readonly newStampsLieAboveAdmitted: boolean;
   /** An entry that comes with a stamp that was taken back does not win over what this node holds. */
   readonly takenBackIsOutranked: boolean;
-  /** A node that has taken stamps back gets its own frames: a log may have them under those. */
-  readonly takenBackIsFed: boolean;
-  /** A node that takes stamps back forgets its places in logs that may have entries under them. */
-  readonly takingBackVoidsPlaces: boolean;
+  /** A node that has taken stamps back gets what a log has under them: its own frames, and from before the places that it knew. */
+  readonly takenBackIsFound: boolean;
   /** No write is stamped while others get new stamps. */
   readonly writesWaitForRestamping: boolean;
   /** A reconciliation starts over when stamps are lowered under it. */
@@ -75,8 +73,7 @@ export const ALL_RULES: Rules = {
   refusedIsRestamped: true,
   newStampsLieAboveAdmitted: true,
   takenBackIsOutranked: true,
-  takenBackIsFed: true,
-  takingBackVoidsPlaces: true,
+  takenBackIsFound: true,
   writesWaitForRestamping: true,
   restampingRestartsComparison: true,
   comparisonOutlivesCrash: true,

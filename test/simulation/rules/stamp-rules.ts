@@ -85,6 +85,15 @@ export const STAMP_RULES: readonly Rule[] = [
     parts: () => without("takenBackIsOutranked"),
   },
   {
+    rule: "a node that has taken stamps back gets what a log has under them",
+    off: "it knows better places, and does not get its own frames",
+    faults: "all",
+    directories: 2,
+    seed: 1,
+    harder: () => refusedElsewhere(),
+    parts: () => without("takenBackIsFound"),
+  },
+  {
     rule: "no write is stamped while others get new stamps",
     off: "writes go on",
     faults: "all",

@@ -424,7 +424,7 @@ export class DirectorySession implements ApplyingNode {
     const { log, sequencer, rules } = host;
     this.#fedBefore = this.#sentThrough;
     // Frames with the follower's own epoch came from the follower, which need not get them back.
-    const isFedAll = rules.takenBackIsFed && this.nodeHas(OWN_FRAMES);
+    const isFedAll = rules.takenBackIsFound && this.nodeHas(OWN_FRAMES);
     const incarnation = isFedAll ? 0 : outboxOf(this.#introduction);
     const start = { after, incarnation, takesTraces: this.#has(TRACES) };
     if (this.#feedElsewhere !== undefined) {

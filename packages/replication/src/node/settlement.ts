@@ -94,7 +94,7 @@ export class Settlement implements ReconcilingParty {
    * node knows there: as frames of its own they were passed over. So those places are void.
    */
   onTakingBack(): void {
-    if (!this.rules.takingBackVoidsPlaces) return;
+    if (!this.rules.takenBackIsFound) return;
     const { home, position } = this.#parts;
     const isThere = position.isSettled && this.#isRefusedHere;
     // The greeting of the next link says that the node has taken stamps back, and names no places.
