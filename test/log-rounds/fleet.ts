@@ -10,6 +10,7 @@ import {
   regionArguments,
   until,
 } from "@meridian/local-cluster";
+import type { Random } from "@meridian/runtime";
 
 import { freePort } from "../support/free-port.ts";
 import { NatsServers } from "../support/nats-servers.ts";
@@ -17,12 +18,17 @@ import { NatsServers } from "../support/nats-servers.ts";
 /** What is killed. */
 export type Victim =
   | "leader of the stream"
+  | "follower of the stream"
   | "writing directory"
   | "serving directory"
+  | "region"
   /** The other one is at a standstill until the stream has been trimmed before what it has read. */
   | "writing directory beside a slow one";
 
 const STREAM = "meridian-meridian";
+
+const SERVERS = 3;
+const REGIONS = 2;
 
 /** Small, so that snapshots are kept and the stream is trimmed between and during the kills. */
 const SNAPSHOT_BYTES = 65_536;
@@ -97,10 +103,11 @@ class DirectoryKeeper {
 
 /** All processes. */
 export class Fleet {
-  readonly servers: NatsServers = new NatsServers({ servers: 3 });
+  readonly servers: NatsServers = new NatsServers({ servers: SERVERS });
   readonly folder: string = mkdtempSync(join(tmpdir(), "meridian-log-rounds-"));
   #directories: DirectoryKeeper[] = [];
   #regions: Program[] = [];
+  #generation = "";
 
   /** The URLs of the regions. */
   get regions(): readonly string[] {
@@ -114,12 +121,14 @@ export class Fleet {
   }
 
   /** Kills as `kill -9` does. Returns what starts it again. */
-  async kill(victim: Victim): Promise<() => Promise<void>> {
-    if (victim === "leader of the stream") {
-      const index = await until("the stream has a leader", () => this.servers.leaderOf(STREAM));
+  async kill(victim: Victim, random: Random): Promise<() => Promise<void>> {
+    if (victim === "leader of the stream" || victim === "follower of the stream") {
+      const leader = await until("the stream has a leader", () => this.servers.leaderOf(STREAM));
+      const index = (leader + (victim === "leader of the stream" ? 0 : 1)) % SERVERS;
       await this.servers.kill(index);
       return () => this.servers.startServer(index);
     }
+    if (victim === "region") return this.#killRegion(Math.floor(random.next() * REGIONS));
     const isVictim = ({ isWriter, isServing }: DirectoryKeeper): boolean =>
       victim === "serving directory" ? isServing : isWriter;
     const directory = await until(`there is a ${victim}`, () => this.#directories.find(isVictim));
@@ -129,6 +138,14 @@ export class Fleet {
     await directory.kill();
     if (isSlow) for (const each of slow) each.signal("SIGCONT");
     return () => directory.start();
+  }
+
+  async #killRegion(index: number): Promise<() => Promise<void>> {
+    await this.#regions[index]?.kill();
+    return async () => {
+      this.#regions[index] = await this.#startRegion(index);
+      await until("every region serves", () => allServe(this.regions), WHOLE_MS);
+    };
   }
 
   /** Stops directories until the stream has lost what they have not read. */
@@ -191,31 +208,35 @@ export class Fleet {
   }
 
   async #open(generation: string): Promise<void> {
-    const folder = (name: string): string => join(this.folder, generation, name);
+    this.#generation = generation;
     const log = [`--log=${this.servers.url}`, `--log-snapshot-bytes=${SNAPSHOT_BYTES}`];
     const ports = [await freePort(), await freePort()];
     this.#directories = ports.map((port, index) => {
       const name = `directory-${index + 1}`;
       return new DirectoryKeeper(name, port, [
-        ...placeArguments("127.0.0.1", port, folder(name)),
+        ...placeArguments("127.0.0.1", port, this.#folderOf(name)),
         ...log,
       ]);
     });
     await Promise.all(this.#directories.map((directory) => directory.start()));
-    const urls = this.#directories.map(({ url }) => url);
-    this.#regions = await Promise.all(
-      FIVE_PLACES.slice(0, 2).map((place, index) =>
-        Program.start({
-          name: place.id,
-          program: "region",
-          args: [
-            ...placeArguments("127.0.0.1", 0, folder(place.id)),
-            ...regionArguments(place, index === 0 ? urls : urls.toReversed()),
-          ],
-        }),
-      ),
-    );
+    const regions = Array.from({ length: REGIONS }, (_, index) => this.#startRegion(index));
+    this.#regions = await Promise.all(regions);
     await until("every region serves", () => allServe(this.regions), WHOLE_MS);
+  }
+
+  #startRegion(index: number): Promise<Program> {
+    const place = FIVE_PLACES[index];
+    if (place === undefined) throw new Error("Expected a place");
+    const urls = this.#directories.map(({ url }) => url);
+    const first = [
+      ...placeArguments("127.0.0.1", 0, this.#folderOf(place.id)),
+      ...regionArguments(place, index === 0 ? urls : urls.toReversed()),
+    ];
+    return Program.start({ name: place.id, program: "region", args: first });
+  }
+
+  #folderOf(name: string): string {
+    return join(this.folder, this.#generation, name);
   }
 }
 

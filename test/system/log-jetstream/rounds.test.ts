@@ -12,6 +12,7 @@ describe.skipIf(!HAS_NATS)(`a log on nats-server ${NATS_VERSION} (needs nats-ser
       rounds: 3,
       victims: ["leader of the stream", "writing directory", "serving directory"],
       writers: 8,
+      rate: 0,
       random: seededRandom(1),
     });
     expect(lost).toEqual([]);
