@@ -13,7 +13,7 @@ export const EXIT = {
 export const EXIT_MEANINGS: Readonly<Record<keyof typeof EXIT, string>> = {
   ok: "Success. `verify`: all parties hold the same. `doctor`: it has found no problem.",
   failure:
-    "The command failed, and stderr says why. `verify`: a key differs. `drill`: a guarantee was broken. `bench`: a request failed, or an answer was wrong. `doctor`: it has found a problem.",
+    "The command failed, and stderr says why. `verify`: a key differs. `drill`: a guarantee was broken. `bench`: a request failed, or an answer was wrong. `doctor`: it has found a problem. `conditions status`: a directory decides none.",
   usage:
     "The command line, a file that it names, or the current context is invalid. `import` has set the entries before an invalid line; otherwise nothing was done.",
   keyNotFound:

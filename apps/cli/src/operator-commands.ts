@@ -3,6 +3,9 @@ import type { Command } from "commander";
 
 import type * as Backup from "./commands/backup.ts";
 import type { BackupFlags, RestoreFlags, VerifyBackupFlags } from "./commands/backup.ts";
+import type * as Conditions from "./commands/conditions.ts";
+import type { AcceptFlags } from "./commands/conditions.ts";
+import type { CommandFlags } from "./commands/entries.ts";
 import type * as Drill from "./commands/drill.ts";
 import type { DrillFlags } from "./commands/drill.ts";
 import type * as Quarantine from "./commands/quarantine.ts";
@@ -42,6 +45,7 @@ export function addOperatorCommands(
   addBackup(program, io, done);
   addDrill(program, io, done);
   addQuarantine(program, io, done);
+  addConditions(program, io, done);
 }
 
 function addBackup(program: Command, io: CliIo, done: (exitCode: number) => void): void {
@@ -104,6 +108,26 @@ function addCare(program: Command, io: CliIo, done: (exitCode: number) => void):
       const { top } = await import("./commands/top.ts");
       done(await top(flags, io));
     });
+}
+
+function addConditions(program: Command, io: CliIo, done: (exitCode: number) => void): void {
+  const load = (): Promise<typeof Conditions> => import("./commands/conditions.ts");
+  const conditions = program
+    .command("conditions")
+    .description(
+      "Conditions across regions (`scope=cluster`): whether directories decide them, and what to do after a loss.",
+    );
+  directory(conditions.command("status"))
+    .description("Says whether each directory decides conditions (exit code 1 if one does not).")
+    .option("--json", "for machines")
+    .action(async (flags: CommandFlags) => done(await (await load()).conditionsStatus(flags, io)));
+  directory(conditions.command("accept"))
+    .description(
+      "Has directories decide conditions again although their log may have lost something.",
+    )
+    .option("--yes", "without it, this only says what may happen")
+    .option("--json", "for machines")
+    .action(async (flags: AcceptFlags) => done(await (await load()).acceptConditions(flags, io)));
 }
 
 function directory(command: Command): Command {

@@ -8,6 +8,7 @@ import { linkCuts } from "@meridian/transport";
 
 import type { LogHealth } from "./log-health.ts";
 import { learnRevocations } from "./log-pages.ts";
+import { operationsThrough, type Operations } from "./operations.ts";
 import {
   serve,
   type Changing,
@@ -59,7 +60,8 @@ export function serveBeside(
     };
     const own = { ...options, metrics };
     const opened = { log: state, state, snapshots: () => null };
-    const stop = serve(own, { server, opened, health, cuts: linkCuts(own), make });
+    const operations = (): Operations => operationsThrough(uplink);
+    const stop = serve(own, { server, opened, health, cuts: linkCuts(own), make, operations });
     if (made === undefined) throw new Error("Expected `serve` to make a machine");
     const directory: ServingDirectory = made;
     running.directory = directory;

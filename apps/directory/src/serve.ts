@@ -19,11 +19,7 @@ import type { DirectoryFlags, LogSettings } from "@meridian/options";
 import type { DirectorySays } from "@meridian/doctor";
 import type { Link, LinkEvents } from "@meridian/ports";
 import { MeridianError, type Coordinates } from "@meridian/protocol";
-import type {
-  AbsentMember,
-  Directory,
-  DirectoryOptions as MachineOptions,
-} from "@meridian/replication";
+import type { Directory, DirectoryOptions as MachineOptions } from "@meridian/replication";
 import { History, type Clock, type Logger, type Metrics, type Random } from "@meridian/runtime";
 import { registerSecurity, type Security } from "@meridian/security";
 import { DATABASE_NAMES, LiveBackup, registerStore } from "@meridian/store";
@@ -43,6 +39,7 @@ import { dataOf } from "./log-data.ts";
 import type { LogHealth } from "./log-health.ts";
 import { NodeRegistry } from "./node-registry.ts";
 import type { OpenLog } from "./open-log.ts";
+import type { Operations } from "./operations.ts";
 import type { DirectoryOptions } from "./start-directory.ts";
 import { programVersion } from "./version.ts";
 import { NodeViews } from "./views/node-views.ts";
@@ -54,7 +51,6 @@ export interface Machine extends Pick<
   Directory,
   | "accept"
   | "absent"
-  | "forget"
   | "info"
   | "isWhole"
   | "linkBytes"
@@ -80,6 +76,8 @@ export interface Served {
   readonly health: LogHealth;
   readonly cuts: LinkCuts;
   readonly make: (listeners: MachineListeners) => Machine;
+  /** What an operator may ask of the machine that was made. */
+  readonly operations: () => Operations;
 }
 
 /** The options after defaults. */
@@ -106,7 +104,7 @@ export interface Changing {
  */
 export function serve(
   options: Settled & Changing,
-  { server, opened, health, cuts, make }: Served,
+  { server, opened, health, cuts, make, operations }: Served,
 ): (close?: () => Promise<void>) => Promise<void> {
   const { clock, logger, metrics, security, onFatal, slow, lag } = options;
   const { log, state } = opened;
@@ -120,7 +118,7 @@ export function serve(
       onFatal?.(failure);
     },
   });
-  const nodes = newsOf(directory, options);
+  const nodes = newsOf(directory, operations(), options);
   const links = linksOf(directory, options, cuts, nodes.news.progress);
   const backups = backupsOf(options);
   const service: DirectoryService = {
@@ -137,6 +135,7 @@ export function serve(
     clock,
     logger,
     info: () => directory.info(),
+    acceptLoss: () => operations().acceptLoss(),
     notReady: () => leaving ?? health.damage ?? directory.notReady,
     damage: () => health.damage,
     snapshots: () => opened.snapshots(),
@@ -162,12 +161,12 @@ export function serve(
 }
 
 /** Makes the parts that send events: of nodes, and of the directory's own numbers. */
-function newsOf(directory: Machine, { clock, metrics, logger }: Settled) {
+function newsOf(directory: Machine, operations: Operations, { clock, metrics, logger }: Settled) {
   const registry = new NodeRegistry(directory, clock);
   const source: NodeSource = {
     registry,
     absent: () => directory.absent,
-    forget: (id) => forgetNode(directory, id).finally(() => news.changed()),
+    forget: (id) => operations.forget(id).finally(() => news.changed()),
   };
   const streams = new EventStreams({ clock, metrics });
   const kept = new History({ lines: DIRECTORY_LINES, metrics, clock });
@@ -240,14 +239,6 @@ function backupsOf({ data, clock, random, logger }: Settled): LiveBackup {
   const backups = new LiveBackup({ path, kind: "directory", version, clock, random, logger });
   backups.clear();
   return backups;
-}
-
-function forgetNode(directory: Machine, id: string): Promise<AbsentMember> {
-  return new Promise((resolve, reject) => {
-    const member = directory.forget(id, (failure) =>
-      failure === undefined ? resolve(member) : reject(failure),
-    );
-  });
 }
 
 /** Accepts links, and watches their tokens. */

@@ -28,6 +28,7 @@ import { placeOf } from "./identity.ts";
 import { LogHealth } from "./log-health.ts";
 import { learnRevocations } from "./log-pages.ts";
 import { IN_FOLDER, openLog, type OpenLog } from "./open-log.ts";
+import { answerOperation, operationsOf } from "./operations.ts";
 import { serve, type Changing, type MachineListeners, type Settled } from "./serve.ts";
 import { notRunning, serveBeside, type Running } from "./serve-beside.ts";
 import { streamEvents } from "./stream-events.ts";
@@ -188,13 +189,17 @@ function serveAsWriter(
     directory = new Directory({ ...machineOptions(options, opened.log, cuts), ...listeners });
     return directory;
   };
-  const stop = serve(options, { ...parts, cuts, make });
-  if (directory === undefined) throw new Error("Expected `serve` to make a machine");
-  const machine: Directory = directory;
+  const made = (): Directory => {
+    if (directory === undefined) throw new Error("Expected `serve` to make a machine");
+    return directory;
+  };
+  const stop = serve(options, { ...parts, cuts, make, operations: () => operationsOf(made()) });
+  const machine = made();
   running.directory = machine;
   const endLinks = opened.takeLinks({
     accept: (link, address, feed) => machine.accept(link, address, feed),
     registry: () => machine.registry,
+    ask: (text) => answerOperation(operationsOf(machine), text),
   });
   void leave?.();
   return async () => {

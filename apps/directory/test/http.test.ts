@@ -219,6 +219,7 @@ describe("the other paths", () => {
       lagMaxMs: 10_000,
       damage: null,
       snapshots: null,
+      conditions: { decides: true, why: null, doubtSinceMs: null },
       disk: { freeBytes: 5_000, sizeBytes: 9_000 },
       gauges: [],
       store: serviceOf([]).store(),

@@ -9,7 +9,7 @@ import {
   type Answer,
 } from "@meridian/http";
 import type { Problem } from "@meridian/protocol";
-import type { MemberInfo } from "@meridian/replication";
+import type { DirectoryInfo, MemberInfo } from "@meridian/replication";
 import { History, Metrics, silentLogger } from "@meridian/runtime";
 import { EMPTY_STORE } from "@meridian/testkit";
 
@@ -56,6 +56,25 @@ function viewsOf(
   return new NodeViews({ ...parts, source, peers: [], trust, insecure: false, isPrivate: true });
 }
 
+const INFO: DirectoryInfo = {
+  logId: 5,
+  epoch: 2,
+  head: 12,
+  committedThrough: 11,
+  horizon: 4_096,
+  horizonFrozenUntilMs: 1_700_000_000_000,
+  recentBytes: 100,
+  connections: 4,
+  members: 0,
+  reconciling: null,
+  reconcileWaiting: 0,
+  syncing: false,
+  stall: null,
+  peers: [],
+  clocks: { aheadMs: 0, agreeing: 3, members: 3, confirmed: true, deviant: [] },
+  conditions: { decides: true, why: null, doubtSinceMs: null },
+};
+
 /** A service over these nodes; `given` says what is special about it. */
 export function serviceOf(
   members: readonly MemberInfo[],
@@ -87,23 +106,8 @@ export function serviceOf(
     clock,
     logger: silentLogger,
     backups: NO_BACKUPS,
-    info: () => ({
-      logId: 5,
-      epoch: 2,
-      head: 12,
-      committedThrough: 11,
-      horizon: 4_096,
-      horizonFrozenUntilMs: 1_700_000_000_000,
-      recentBytes: 100,
-      connections: 4,
-      members: members.length,
-      reconciling: null,
-      reconcileWaiting: 0,
-      syncing: false,
-      stall: null,
-      peers: [],
-      clocks: { aheadMs: 0, agreeing: 3, members: 3, confirmed: true, deviant: [] },
-    }),
+    info: () => ({ ...INFO, members: members.length }),
+    acceptLoss: async () => null,
     absent,
     forget,
     store: () => ({

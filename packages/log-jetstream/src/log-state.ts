@@ -2,7 +2,7 @@
  * What a log in a stream needs of the database that is made from the stream, and of the folder that has it. `SqliteFolder` implements this; the
  * simulation has it in memory.
  */
-import type { DirectoryLog, Done } from "@meridian/ports";
+import type { DirectoryLog, Done, LogDoubt } from "@meridian/ports";
 import type { HorizonState, LogFrame, RememberedMember } from "@meridian/protocol";
 import type { StreamPlace } from "@meridian/store";
 
@@ -13,6 +13,7 @@ export interface LogState extends DirectoryLog {
   append(frame: LogFrame, done: Done, place?: StreamPlace): void;
   admit(time: number, done: Done, place?: StreamPlace): void;
   saveHorizon(state: HorizonState, done: Done, place?: StreamPlace): void;
+  saveDoubt(doubt: LogDoubt | null, done: Done, place?: StreamPlace): void;
   remember(
     members: readonly RememberedMember[],
     dropped: readonly string[],

@@ -67,6 +67,10 @@ const RECORD = v.variant("kind", [
     }),
   }),
   v.object({
+    kind: v.literal("doubt"),
+    doubt: v.nullable(v.object({ why: v.string(), sinceMs: v.number() })),
+  }),
+  v.object({
     kind: v.literal("members"),
     members: v.array(MEMBER),
     dropped: v.array(v.string()),

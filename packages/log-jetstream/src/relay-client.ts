@@ -3,6 +3,7 @@
  * the writer is there. A writer that does not answer for three seconds is gone, and with it all links; so it is when another one writes.
  */
 import type { Uplink, UplinkEvents, UplinkLink } from "@meridian/ports";
+import { MeridianError } from "@meridian/protocol";
 import type { Clock, Logger } from "@meridian/runtime";
 
 import {
@@ -38,6 +39,9 @@ export interface RelayClientOptions {
 }
 
 const PING_MS = 500;
+
+/** How long the writer has time to answer what an operator asks. */
+const ASK_MS = 3_000;
 const LOST_MS = 3_000;
 
 /** The registry of 3 000 nodes is 1 MB. */
@@ -53,6 +57,9 @@ export class RelayClient implements Uplink {
   #events: RelayClientEvents | undefined;
   #epoch: number | undefined;
   #lastLink = 0;
+  #lastQuestion = 0;
+  /** Who waits for the answer to each question. */
+  readonly #questions = new Map<number, (answer: string | undefined) => void>();
   #heardAtMs = -Infinity;
   #isUp = false;
   #registry: Uint8Array[] = [];
@@ -98,6 +105,25 @@ export class RelayClient implements Uplink {
   /** The directory that wrote says that it does so no more. */
   writerIsGone(): void {
     this.#lose("The directory that writes the log has stopped");
+  }
+
+  /** Asks something of the directory that writes. Rejects with `DIRECTORY_UNREACHABLE` if it does not answer; nobody knows then whether it has heard that. */
+  ask(question: string): Promise<string> {
+    const { clock } = this.#options;
+    if (!this.#isUp) return Promise.reject(unanswered());
+    this.#lastQuestion += 1;
+    const number = this.#lastQuestion;
+    const data = Buffer.from(question);
+    return new Promise((resolve, reject) => {
+      const cancel = clock.after(ASK_MS, () => this.#questions.get(number)?.(undefined));
+      this.#questions.set(number, (answer) => {
+        cancel();
+        this.#questions.delete(number);
+        if (answer === undefined) reject(unanswered());
+        else resolve(answer);
+      });
+      this.#send({ kind: PACKET.ask, link: 0, number, taken: 0, data });
+    });
   }
 
   open(events: UplinkEvents, remoteAddress: string): UplinkLink {
@@ -151,7 +177,9 @@ export class RelayClient implements Uplink {
     this.#events?.onCommitted(packet.committedThrough);
     // A link that is over here ends at the writer, too, once nothing comes on it.
     if (packet.link !== 0) return this.#links.get(packet.link)?.receive(packet);
-    if (packet.kind === PACKET.ping) this.#setUp(true);
+    if (packet.kind === PACKET.answer) {
+      this.#questions.get(packet.number)?.(Buffer.from(packet.data).toString());
+    } else if (packet.kind === PACKET.ping) this.#setUp(true);
     else this.#takeRegistry(packet);
   }
 
@@ -188,5 +216,11 @@ export class RelayClient implements Uplink {
     this.#dropRegistry();
     this.#setUp(false);
     for (const link of this.#links.values()) link.lose(why);
+    for (const answer of this.#questions.values()) answer(undefined);
   }
+}
+
+function unanswered(): MeridianError {
+  const said = "The directory that writes the log does not answer this one";
+  return new MeridianError("DIRECTORY_UNREACHABLE", said);
 }

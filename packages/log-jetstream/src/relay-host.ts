@@ -24,6 +24,8 @@ export interface RelayHostEvents {
   accept(link: Link, remoteAddress: string, feed: (start: FeedStart) => void): LinkEvents;
   /** The `registry`, as text. */
   readonly registry: () => string;
+  /** Answers what an operator has asked of another directory, in the words of whoever asks. Never rejects. */
+  readonly ask: (question: string) => Promise<string>;
 }
 
 /** How a host is made. */
@@ -107,6 +109,7 @@ export class RelayHost {
     const server = packet && this.#serverOf(from);
     if (packet === undefined || server === undefined) return;
     server.heardAtMs = this.#options.clock.elapsedMs();
+    if (packet.kind === PACKET.ask) return void this.#answer(packet, from);
     if (packet.link === 0) return this.#onPing(server, from);
     if (packet.kind === PACKET.open) this.#open(server, packet, from);
     const link = server.links.get(packet.link);
@@ -139,6 +142,12 @@ export class RelayHost {
       this.#send(from, { kind, link: 0, number, taken: 0, data });
       start = end;
     }
+  }
+
+  async #answer({ number, data }: RelayPacket, from: string): Promise<void> {
+    const text = await this.#options.ask(Buffer.from(data).toString());
+    const answer = Buffer.from(text);
+    this.#send(from, { kind: PACKET.answer, link: 0, number, taken: 0, data: answer });
   }
 
   #open(server: Server, { link, data }: RelayPacket, from: string): void {

@@ -218,6 +218,8 @@ export class RelayLink implements UplinkLink {
       case PACKET.taken:
       case PACKET.ping:
       case PACKET.registry:
+      case PACKET.ask:
+      case PACKET.answer:
         // They are none of a link that is open.
         return;
     }

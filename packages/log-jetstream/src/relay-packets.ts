@@ -37,6 +37,10 @@ export const PACKET = {
   ping: 9,
   /** The last part, or all, of the registry. Belongs to no link; its parts are counted from 1. */
   registry: 10,
+  /** Asks something of the directory that writes, as text. Belongs to no link; its number is that of the question. */
+  ask: 11,
+  /** The answer to the question of that number, as text. Belongs to no link. */
+  answer: 12,
 } as const;
 
 /** One packet. */

@@ -10,7 +10,14 @@
  *
  * Invariant: what the SQLite log has ≤ what the stream has acknowledged ≤ what was appended.
  */
-import type { DirectoryLog, Done, EntryMark, LogRecord, SummaryPage } from "@meridian/ports";
+import type {
+  DirectoryLog,
+  Done,
+  EntryMark,
+  LogDoubt,
+  LogRecord,
+  SummaryPage,
+} from "@meridian/ports";
 import {
   asMeridianError,
   MeridianError,
@@ -85,6 +92,8 @@ export function applyRecord(
       return state.admit(record.time, done, place);
     case "horizon":
       return state.saveHorizon(record.state, done, place);
+    case "doubt":
+      return state.saveDoubt(record.doubt, done, place);
     case "members":
       return state.remember(record.members, record.dropped, done, place);
   }
@@ -161,6 +170,10 @@ export class StreamLog<State extends LogState = SqliteDirectoryLog> implements D
     return this.state.horizonState;
   }
 
+  get doubt(): LogDoubt | null {
+    return this.state.doubt;
+  }
+
   get purgedThrough(): number {
     return this.state.purgedThrough;
   }
@@ -199,6 +212,10 @@ export class StreamLog<State extends LogState = SqliteDirectoryLog> implements D
 
   saveHorizon(state: HorizonState, done: Done): void {
     this.#write({ kind: "horizon", state }, done);
+  }
+
+  saveDoubt(doubt: LogDoubt | null, done: Done): void {
+    this.#write({ kind: "doubt", doubt }, done);
   }
 
   remember(members: readonly RememberedMember[], dropped: readonly string[], done: Done): void {

@@ -82,6 +82,7 @@ class Rig {
       logger: silentLogger,
       committedThrough: () => 12,
       registry: () => this.registry,
+      ask: async (question) => `${question}: done`,
       accept: (link, address, feed): LinkEvents => {
         const end = new End();
         this.accepted.push({ link, address, feed, end });
@@ -128,6 +129,27 @@ function hash(message: string | Uint8Array): string {
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+describe("what an operator asks of a directory that passes links on", () => {
+  it("is answered by the writer", async () => {
+    const rig = new Rig();
+    const questions = [rig.client.ask("one"), rig.client.ask("two")];
+    expect(await Promise.all(questions)).toEqual(["one: done", "two: done"]);
+  });
+
+  it("fails if no directory writes, or the answer does not come", async () => {
+    const rig = new Rig();
+    rig.wire.loses = (kind) => kind === PACKET.answer;
+    const failing = (question: string): Promise<string> => rig.client.ask(question).catch(String);
+    const lost = failing("lost");
+    rig.clock.advance(3_000);
+    const cut = failing("cut");
+    rig.client.writerIsGone();
+    for (const said of [await lost, await cut, await failing("nobody")]) {
+      expect(said).toContain("does not answer this one");
+    }
+  });
+});
 
 describe("a link that is passed on", () => {
   it("carries messages of all sizes in both directions, where the feed starts, and how it ends", async () => {
@@ -269,7 +291,7 @@ describe("the directory that writes", () => {
   const wrong: readonly (readonly [string, Uint8Array])[] = [
     ["no bytes", new Uint8Array(0)],
     ["less than a head", encoded.subarray(0, 20)],
-    ["a kind that is none", Uint8Array.of(11, ...encoded.subarray(1))],
+    ["a kind that is none", Uint8Array.of(13, ...encoded.subarray(1))],
     ["a sequence beyond 2^53", encoded.with(13, 1)],
     ["more data than a packet has", new Uint8Array(21 + 128 * 1024 + 1).fill(1)],
   ];

@@ -11,6 +11,7 @@ import type {
 
 import type { Done } from "./done.ts";
 import type { EntryMark } from "./entry-mark.ts";
+import type { LogDoubt } from "./log-doubt.ts";
 import type { SummaryPage } from "./summary-page.ts";
 
 /** The directory's durable state: the log, compacted by key behind its recent frames. */
@@ -39,6 +40,8 @@ export interface DirectoryLog {
   readonly compared: readonly Cursor[];
   /** What was last made durable by `saveHorizon`. */
   readonly horizonState: HorizonState;
+  /** What was last made durable by `saveDoubt`; null for a log of which nothing is known to be missing. */
+  readonly doubt: LogDoubt | null;
   /**
    * The highest sequence that any purged entry had; 0 for none. A reader whose place lies before it would miss tombstones: those of
    * entries that it has, and those of older entries in frames that it has still to read. Read `purgedThrough` after `read`: then it covers
@@ -75,6 +78,8 @@ export interface DirectoryLog {
   admit(time: number, done: Done): void;
   /** Makes the state of the horizon durable, in order with `append`. By itself it lets nothing be purged. */
   saveHorizon(state: HorizonState, done: Done): void;
+  /** Makes durable that the log may lack something, or with null that an operator goes on with it as it is. */
+  saveDoubt(doubt: LogDoubt | null, done: Done): void;
   /**
    * Lets entries be removed, in bounded steps from here on: those that are purgeable under `horizon`, a durable one, and
    * whose sequence is at most `through`. Not before everything appended so far is merged: an older entry that

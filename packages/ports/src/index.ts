@@ -10,6 +10,7 @@
 export type { DirectoryLog } from "./directory-log.ts";
 export type { Done } from "./done.ts";
 export type { EntryMark } from "./entry-mark.ts";
+export type { LogDoubt } from "./log-doubt.ts";
 export type { LogRecord } from "./log-record.ts";
 export { PART_BYTES, type Dial, type Link, type LinkEvents } from "./link.ts";
 export type { ReplicaStore } from "./replica-store.ts";

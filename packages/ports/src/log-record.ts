@@ -1,5 +1,7 @@
 import type { HorizonState, LogFrame, RememberedMember } from "@meridian/protocol";
 
+import type { LogDoubt } from "./log-doubt.ts";
+
 /** What a directory makes durable: each is what the method of `DirectoryLog` that brings it was called with. */
 export type LogRecord =
   /** Of `append`. */
@@ -8,6 +10,8 @@ export type LogRecord =
   | { readonly kind: "admit"; readonly time: number }
   /** Of `saveHorizon`. */
   | { readonly kind: "horizon"; readonly state: HorizonState }
+  /** Of `saveDoubt`. */
+  | { readonly kind: "doubt"; readonly doubt: LogDoubt | null }
   /** Of `remember`. */
   | {
       readonly kind: "members";

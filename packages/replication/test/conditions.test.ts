@@ -15,7 +15,7 @@ import {
 import { seededRandom } from "@meridian/runtime";
 import { describe, expect, it } from "vitest";
 
-import { DirectoryRig, TestLink } from "./rig.ts";
+import { DirectoryRig, readyLogDisk, TestLink } from "./rig.ts";
 
 type Proposal = Partial<Extract<NodeMessage, { type: "propose" }>>;
 
@@ -182,6 +182,49 @@ describe("a proposal", () => {
     rig.propose(rig.oslo, "k");
     rig.settle();
     expect(decisions(rig.oslo)).toEqual([refused("CONDITIONS_UNAVAILABLE", 0)]);
+  });
+});
+
+describe("a log that may have lost something", () => {
+  const cursor = { logId: 7, epoch: 99, sequence: 5 };
+
+  /** Proposes, and returns what came of it. */
+  function proposed(rig: DecidingRig): readonly object[] {
+    rig.propose(rig.oslo, "k");
+    rig.settle();
+    return decisions(rig.oslo);
+  }
+
+  it("is not decided by after a restart either, until an operator accepts that", async () => {
+    const disk = readyLogDisk(7);
+    const before = new DecidingRig({}, { disk });
+    before.join("lost", 3, { cursor });
+    const { doubtSinceMs } = before.directory.info().conditions;
+    expect(doubtSinceMs).toBe(before.clock.nowMs());
+    const rig = new DecidingRig({}, { disk, epoch: 2 });
+    expect(rig.directory.info().conditions).toMatchObject({ decides: false, doubtSinceMs });
+    expect(proposed(rig)).toEqual([refused("CONDITIONS_UNAVAILABLE", 0)]);
+    const ended = await new Promise((resolve) => {
+      const doubt = rig.directory.acceptLoss(() => resolve(doubt));
+    });
+    expect(ended).toMatchObject({ why: "a node has seen what this log does not have" });
+    expect(rig.directory.info().conditions).toEqual({
+      decides: true,
+      why: null,
+      doubtSinceMs: null,
+    });
+    expect(proposed(rig).at(-1)).toEqual(accepted(1));
+    const after = new DecidingRig({}, { disk, epoch: 3 });
+    expect(after.directory.info().conditions.decides).toBe(true);
+  });
+
+  it("is doubted again if a node shows another loss while the first is being accepted", async () => {
+    const rig = new DecidingRig();
+    rig.join("lost", 3, { cursor });
+    const done = new Promise<void>((resolve) => void rig.directory.acceptLoss(() => resolve()));
+    rig.join("lost-too", 4, { cursor });
+    await done;
+    expect(proposed(rig)).toEqual([refused("CONDITIONS_UNAVAILABLE", 0)]);
   });
 });
 

@@ -11,7 +11,9 @@ import {
   type HorizonState,
   type LogFrame,
 } from "@meridian/protocol";
+import type { LogDoubt } from "@meridian/ports";
 import type Database from "better-sqlite3";
+import { doubtWriter } from "./doubt-table.ts";
 import type { Journal, JournalRow } from "./journal.ts";
 import { MemberWriter } from "./member-table.ts";
 import type { StoreTuning } from "./store-options.ts";
@@ -90,6 +92,7 @@ class DirectoryJournal implements Journal<DirectoryWrite, DirectoryCommit> {
   readonly #tuning: StoreTuning;
   readonly #sql: Statements;
   readonly #members: MemberWriter;
+  readonly #doubt: (doubt: LogDoubt | null) => void;
   readonly #marks = new Map<number, Mark>();
   #followed: Cursor[] = [];
   #compared: Cursor[] = [];
@@ -102,6 +105,7 @@ class DirectoryJournal implements Journal<DirectoryWrite, DirectoryCommit> {
     this.#tuning = tuning;
     this.#sql = prepare(database);
     this.#members = new MemberWriter(database);
+    this.#doubt = doubtWriter(database);
     const { foldedThrough, gaps, purgedThrough } = readLogState(database);
     const last = this.#sql.last.get();
     const first = this.#sql.oldest.all(1).at(0);
@@ -171,6 +175,9 @@ class DirectoryJournal implements Journal<DirectoryWrite, DirectoryCommit> {
         break;
       case "horizon":
         this.#writeHorizon(write.state);
+        break;
+      case "doubt":
+        this.#doubt(write.doubt);
         break;
       case "members":
         this.#members.write(write.members, write.dropped);

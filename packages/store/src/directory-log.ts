@@ -10,12 +10,13 @@ import {
   type OutboxMark,
   type RememberedMember,
 } from "@meridian/protocol";
-import type { DirectoryLog, Done, EntryMark, SummaryPage } from "@meridian/ports";
+import type { DirectoryLog, Done, EntryMark, LogDoubt, SummaryPage } from "@meridian/ports";
 import { randomIdentity } from "@meridian/runtime";
 import type Database from "better-sqlite3";
 import type { DiskBytes } from "./disk.ts";
 import { readAdmitted, readEpochs, readLogState, type LogStateRow } from "./directory-journal.ts";
 import { readCursors } from "./cursor-table.ts";
+import { readDoubt } from "./doubt-table.ts";
 import { readPlace, type StreamPlace } from "./stream-place.ts";
 import { countingSummaries, EntryTable, reading, type EntryFacts } from "./entry-table.ts";
 import { frameWrite } from "./frame-write.ts";
@@ -94,6 +95,7 @@ export class SqliteDirectoryLog implements DirectoryLog {
   #followed: readonly Cursor[];
   #compared: readonly Cursor[];
   #place: StreamPlace | undefined;
+  #doubt: LogDoubt | null;
   readonly #unsaved: UnsavedFrames<LogFrame>;
   #appendedThrough: number;
   #committedThrough: number;
@@ -125,6 +127,7 @@ export class SqliteDirectoryLog implements DirectoryLog {
     this.#followed = readCursors(database, "followed");
     this.#compared = readCursors(database, "compared");
     this.#place = readPlace(database);
+    this.#doubt = readDoubt(database);
     this.#admittedTime = readAdmitted(database);
     this.#members = new Map(readMembers(database).map((member) => [member.id, member]));
     this.#readMarks(database);
@@ -217,6 +220,10 @@ export class SqliteDirectoryLog implements DirectoryLog {
 
   get horizonState(): HorizonState {
     return this.#horizonState;
+  }
+
+  get doubt(): LogDoubt | null {
+    return this.#doubt;
   }
 
   /**
@@ -316,6 +323,17 @@ export class SqliteDirectoryLog implements DirectoryLog {
       { kind: "horizon", state, ...(place && { place }) },
       this.#reaching(place, () => {
         this.#horizonState = state;
+      }),
+      done,
+    );
+  }
+
+  /** Makes a doubt durable, or with null that it is over, in order with `append`, and then calls `done` as that does. */
+  saveDoubt(doubt: LogDoubt | null, done: Done, place?: StreamPlace): void {
+    this.#writer.append(
+      { kind: "doubt", doubt, ...(place && { place }) },
+      this.#reaching(place, () => {
+        this.#doubt = doubt;
       }),
       done,
     );

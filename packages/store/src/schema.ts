@@ -229,6 +229,11 @@ ${REDO}
     sequence INTEGER NOT NULL,
     message TEXT NOT NULL
   );
+  CREATE TABLE IF NOT EXISTS doubt (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    why TEXT NOT NULL,
+    since_ms REAL NOT NULL
+  );
 `;
 
 /** The schema of each kind. */

@@ -19,6 +19,7 @@ import { describe, expect, it } from "vitest";
 
 import { anyLogStep, LogHistory } from "./log-history.ts";
 import { numbered, pagesOf } from "./page-walk.ts";
+import { describeDoubt } from "./log-doubt-contract.ts";
 import { admit, append, frame, member, remember, saveHorizon, settle } from "./log-records.ts";
 import { attributed, entry, stamp } from "./replica-records.ts";
 import type { StoreHarness } from "./store-harness.ts";
@@ -39,6 +40,7 @@ export function directoryLogContract<L extends DirectoryLog>(
     describeReads(harness);
     describePages(harness);
     describeHorizon(harness);
+    describeDoubt(harness, nextName);
     describeHistories(harness, runs);
   });
 }

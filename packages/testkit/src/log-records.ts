@@ -1,4 +1,4 @@
-import type { DirectoryLog } from "@meridian/ports";
+import type { DirectoryLog, LogDoubt } from "@meridian/ports";
 import {
   encodeBlock,
   highestTimeOf,
@@ -19,6 +19,13 @@ export function append(log: DirectoryLog, each: LogFrame): Promise<void> {
 export function saveHorizon(log: DirectoryLog, state: HorizonState): Promise<void> {
   return new Promise((resolve, reject) => {
     log.saveHorizon(state, (failure) => (failure === undefined ? resolve() : reject(failure)));
+  });
+}
+
+/** Saves a doubt about the log, or that it is over; resolves when that is durable. */
+export function saveDoubt(log: DirectoryLog, doubt: LogDoubt | null): Promise<void> {
+  return new Promise((resolve, reject) => {
+    log.saveDoubt(doubt, (failure) => (failure === undefined ? resolve() : reject(failure)));
   });
 }
 

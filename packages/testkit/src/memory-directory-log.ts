@@ -1,4 +1,4 @@
-import type { DirectoryLog, EntryMark, Done, SummaryPage } from "@meridian/ports";
+import type { DirectoryLog, EntryMark, Done, LogDoubt, SummaryPage } from "@meridian/ports";
 import {
   compareKeys,
   cursorsIn,
@@ -35,6 +35,7 @@ export interface LogDisk {
   followed: readonly Cursor[];
   compared: readonly Cursor[];
   horizonState: HorizonState;
+  doubt: LogDoubt | null;
   purgedThrough: number;
   members: Map<string, RememberedMember>;
 }
@@ -52,6 +53,7 @@ export function emptyLogDisk(logId: number): LogDisk {
     followed: [],
     compared: [],
     horizonState: { horizon: 0, frozenUntilMs: 0, marks: [] },
+    doubt: null,
     purgedThrough: 0,
     members: new Map(),
   };
@@ -124,6 +126,10 @@ export class MemoryDirectoryLog implements DirectoryLog {
     return this.#disk.horizonState;
   }
 
+  get doubt(): LogDoubt | null {
+    return this.#disk.doubt;
+  }
+
   get purgedThrough(): number {
     return this.#disk.purgedThrough;
   }
@@ -189,10 +195,19 @@ export class MemoryDirectoryLog implements DirectoryLog {
     }, done);
   }
 
+  saveDoubt(doubt: LogDoubt | null, done: Done): void {
+    this.#disk.doubt = doubt;
+    this.#doneOutside(done);
+  }
+
   remember(members: readonly RememberedMember[], dropped: readonly string[], done: Done): void {
     for (const member of members) this.#disk.members.set(member.id, member);
     for (const id of dropped) this.#disk.members.delete(id);
-    // Nodes are remembered outside the queue of commits, so that nodes that come and go do not change when writes are committed.
+    this.#doneOutside(done);
+  }
+
+  /** What nodes that come and go bring is outside the queue of commits, so that it does not change when writes are committed. */
+  #doneOutside(done: Done): void {
     queueMicrotask(() => {
       if (!this.#commits.isCrashed) done();
     });

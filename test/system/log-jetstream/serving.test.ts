@@ -13,7 +13,10 @@ import {
   regionArguments,
   until,
 } from "@meridian/local-cluster";
+import { encodeMessage, type Cursor } from "@meridian/protocol";
+import { helloOf } from "@meridian/testkit";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { WebSocket } from "ws";
 
 import { freePort } from "../../support/free-port.ts";
 import { HAS_NATS, NATS_VERSION, NatsServers } from "../../support/nats-servers.ts";
@@ -157,6 +160,26 @@ class Pair {
   }
 }
 
+/** Has a node of another log greet a directory, and resolves once it is gone again. */
+async function greetFrom(url: string, home: Cursor): Promise<void> {
+  const link = new WebSocket(`${url.replace("http", "ws")}/replicate`);
+  const greeted = new Promise((resolve) => link.addEventListener("message", resolve));
+  link.addEventListener("open", () => {
+    const node = {
+      nodeId: "stranger",
+      incarnation: 5,
+      cluster: "meridian",
+      url: "http://stranger:1",
+    };
+    const hello = helloOf({ ...node, nowMs: Date.now(), cursors: [home], home });
+    link.send(encodeMessage(hello));
+  });
+  await greeted;
+  const closed = new Promise((resolve) => link.addEventListener("close", resolve));
+  link.close();
+  await closed;
+}
+
 /** Sets one key after the other at a region, and knows which of them the log has. */
 class Writing {
   readonly acknowledged: string[] = [];
@@ -297,3 +320,45 @@ describe.skipIf(!HAS_NATS)(`a directory beside the one that orders (needs nats-s
     expect(pair.comparisons).toEqual([]);
   });
 });
+
+describe.skipIf(!HAS_NATS)(
+  `an operator of two directories over one stream (needs nats-server)`,
+  () => {
+    it("may ask either: it knows that the log may have lost something, and what it is asked, the writer does", async () => {
+      const pair = await Pair.start();
+      await pair.spread(1);
+      const [writer = "", serving = ""] = pair.urls;
+      const ask = async (url: string, method = "GET"): Promise<unknown> =>
+        await (await fetch(url, { method })).json();
+      const decided = async (): Promise<readonly boolean[]> => {
+        const all = pair.urls.map(async (url) => {
+          const { conditions } = (await ask(`${url}/status`)) as {
+            readonly conditions: { readonly decides: boolean };
+          };
+          return conditions.decides;
+        });
+        return Promise.all(all);
+      };
+      const reaches = (expected: boolean): Promise<unknown> =>
+        until(`decided: ${expected}`, async () =>
+          (await decided()).every((each) => each === expected),
+        );
+      await reaches(true);
+      await greetFrom(writer, { logId: 5, epoch: 1, sequence: 1 });
+      await reaches(false);
+      expect(await ask(`${serving}/conditions/doubt`, "DELETE")).toMatchObject({
+        ended: { why: expect.stringContaining("another log") as string },
+      });
+      await reaches(true);
+      expect(await ask(`${serving}/conditions/doubt`, "DELETE")).toEqual({ ended: null });
+      expect(await ask(`${serving}/nodes/stranger`, "DELETE")).toMatchObject({ status: "gone" });
+      expect(await ask(`${writer}/nodes/stranger`)).toMatchObject({ code: "NODE_NOT_FOUND" });
+
+      await greetFrom(writer, { logId: 5, epoch: 1, sequence: 1 });
+      await reaches(false);
+      await pair.directories[0]?.kill();
+      await until("the second directory writes", () => pair.says(1, "listening on"), 60_000);
+      expect(await ask(`${serving}/status`)).toMatchObject({ conditions: { decides: false } });
+    });
+  },
+);

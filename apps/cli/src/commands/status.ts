@@ -32,6 +32,7 @@ const directoryShown = v.pick(directoryStatus, [
   "syncing",
   "damage",
   "stall",
+  "conditions",
 ]);
 
 /** What the table of a node shows. */
@@ -80,7 +81,7 @@ function show<Answer>(
 
 function directoryRows(answer: DirectoryShown): readonly Row[] {
   const { id, lat, lon } = answer;
-  const { head, committedThrough, horizonAtMs, syncing, damage, stall } = answer;
+  const { head, committedThrough, horizonAtMs, syncing, damage, stall, conditions } = answer;
   const nodes = Object.entries(answer.nodes).filter(([, count]) => count !== 0);
   const peers = answer.peers.map(({ name, applied }) => `${name} (through ${countText(applied)})`);
   return [
@@ -96,6 +97,9 @@ function directoryRows(answer: DirectoryShown): readonly Row[] {
       horizonAtMs === null ? "none yet" : `older than ${new Date(horizonAtMs).toISOString()}`,
     ],
     ["waiting to be sent", bytesText(answer.bufferedBytes)],
+    ...(conditions === undefined
+      ? []
+      : [["conditions", conditions.why ?? "decided for the whole cluster"] as const]),
     ...storeRows(answer),
     ["trouble", troubles({ syncing, damage, stall })],
   ];

@@ -100,6 +100,12 @@ function routesOf(service: DirectoryService): ApiRoutes<typeof DIRECTORY_API, Ex
         return exchange.json(200, await forgottenBody(service, idOf(exchange)));
       },
     },
+    "/conditions/doubt": {
+      DELETE: async (exchange) => {
+        exchange.query();
+        return exchange.json(200, { ended: await service.acceptLoss() });
+      },
+    },
     ...service.views.routes(),
     "/status": plain(() => statusOf(service)),
     ...backupRoutes(() => service),

@@ -14,6 +14,7 @@ import type { DirectoryInfo } from "@meridian/replication";
 import type { Clock, Logger, Metrics } from "@meridian/runtime";
 
 import type { LogDigest } from "../log-digest.ts";
+import type { Operations } from "../operations.ts";
 import type { NodeViews } from "../views/node-views.ts";
 import type { Troubles } from "../views/troubles.ts";
 import type { LogDigestPage, LogEntryPage } from "../log-pages.ts";
@@ -50,6 +51,8 @@ export interface DirectoryService extends NodeSource {
   readonly troubles: Pick<Troubles, "answer">;
   readonly history: HistoryNews;
   info(): DirectoryInfo;
+  /** See `Operations`. */
+  acceptLoss: Operations["acceptLoss"];
   /** The log's store in plain numbers. */
   store(): Described<typeof directoryStatus>["store"];
   /** The disk of the log; undefined if the platform does not say. */

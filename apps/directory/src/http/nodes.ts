@@ -84,8 +84,14 @@ function describe(member: MemberInfo): Described<typeof presentNode> {
   };
 }
 
+/** What is known of an absent node that is described. */
+export function absentMemberOf(described: Described<typeof absentNode>): AbsentMember {
+  const { id, region, url, ip, port, lat, lon, goneSinceMs } = described;
+  return { id, region, url, ip, port, lat, lon, seenAtMs: goneSinceMs };
+}
+
 /** Describes an absent node. Its progress is not known, and is null. */
-function describeAbsent(member: AbsentMember): Described<typeof absentNode> {
+export function describeAbsent(member: AbsentMember): Described<typeof absentNode> {
   const { id, region, url, ip, port, lat, lon, seenAtMs } = member;
   const place = { id, region, url, ip, port, lat, lon };
   return { ...place, status: "gone", goneSinceMs: seenAtMs, ...UNKNOWN_PROGRESS };

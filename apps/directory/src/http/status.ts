@@ -40,6 +40,7 @@ export function statusOf(service: DirectoryService): Described<typeof directoryS
     lon: service.place?.lon ?? null,
     damage: service.damage()?.message ?? null,
     snapshots: service.snapshots(),
+    conditions: info.conditions,
     gauges: service.metrics.levels(),
     disk: service.disk(),
     store: service.store(),

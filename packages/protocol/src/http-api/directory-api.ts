@@ -86,6 +86,11 @@ export const node = v.variant("status", [presentNode, absentNode]);
 /** All nodes that the directory knows. */
 export const nodes = v.object({ nodes: v.array(node) });
 
+/** Why a log may have lacked something: conditions are decided by it again. Null if nothing was known to be missing. */
+export const doubtEnded = v.object({
+  ended: v.nullable(v.object({ why: v.string(), sinceMs: instant })),
+});
+
 /** A directory in numbers. */
 export const directoryStatus = v.object({
   id: v.optional(v.nullable(v.string())),
@@ -133,6 +138,13 @@ export const directoryStatus = v.object({
   damage: v.nullable(v.string()),
   snapshots: v.optional(
     v.nullable(v.object({ keptAtMs: v.nullable(instant), failure: v.nullable(v.string()) })),
+  ),
+  conditions: v.optional(
+    v.object({
+      decides: v.boolean(),
+      why: v.nullable(v.string()),
+      doubtSinceMs: v.nullable(instant),
+    }),
   ),
   gauges: v.array(gauge),
   disk,

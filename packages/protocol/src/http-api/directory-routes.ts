@@ -1,7 +1,7 @@
 import * as v from "valibot";
 
 import { digest, digestPage, entryPage, RANGE, readiness } from "./elements.ts";
-import { absentNode, node, nodes } from "./directory-api.ts";
+import { absentNode, doubtEnded, node, nodes } from "./directory-api.ts";
 import { COMMON_API } from "./common-routes.ts";
 import { MAP_API } from "./map-routes.ts";
 import type { ApiTable } from "./route.ts";
@@ -30,7 +30,16 @@ export const DIRECTORY_API = {
       access: { scope: "admin" },
       summary: "Forgets a node that is gone.",
       answer: absentNode,
-      errors: ["NODE_NOT_FOUND", "NODE_PRESENT"],
+      errors: ["NODE_NOT_FOUND", "NODE_PRESENT", "DIRECTORY_UNREACHABLE"],
+    },
+  },
+  "/conditions/doubt": {
+    DELETE: {
+      access: { scope: "admin" },
+      summary:
+        "Has conditions of `scope=cluster` decided again although the log may have lost something. Answers what had shown that.",
+      answer: doubtEnded,
+      errors: ["DIRECTORY_UNREACHABLE"],
     },
   },
   ...VIEW_API,

@@ -20,6 +20,7 @@ export {
 export {
   absentNode,
   directoryStatus,
+  doubtEnded,
   nearest,
   nearestNode,
   node,

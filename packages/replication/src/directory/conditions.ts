@@ -21,6 +21,7 @@ import {
   type Stamp,
 } from "@meridian/protocol";
 
+import type { Done, LogDoubt } from "@meridian/ports";
 import type { Peers } from "../follow/peers.ts";
 import type { DirectoryHorizon } from "../horizon/directory-horizon.ts";
 import { NewestVersions } from "../order/newest-versions.ts";
@@ -37,6 +38,15 @@ export interface Proposal {
 
 /** What became of a proposal or a barrier, as the node is told. */
 export type Decision = Pick<Decided, "code" | "sequence" | "time" | "atMs" | "why">;
+
+/** Whether a directory decides conditions. */
+export interface ConditionsInfo {
+  readonly decides: boolean;
+  /** Why it does not; null while it does. */
+  readonly why: string | null;
+  /** Since when its log may have lost something, in milliseconds since the Unix epoch; null for a log of which nothing is known to be missing. */
+  readonly doubtSinceMs: number | null;
+}
 
 /** Who decides. Each callback is called once, or never if the link to who decides is lost. */
 export interface Decider {
@@ -70,19 +80,68 @@ export class Conditions implements Decider {
   readonly #newest: NewestVersions;
   /** What waits until it is sure that nobody else has written the log. */
   #unconfirmed: ((why: string | undefined) => void)[] = [];
-  #doubt: string | undefined;
+  /** Invariant: what the log has durably or is making durable, but for one that `accept` is about to end. */
+  #doubt: LogDoubt | null;
+  /** The doubt that `accept` is about to end. */
+  #accepted: LogDoubt | null = null;
   #settlingBytes = 0;
 
   constructor(context: DirectoryContext, parts: ConditionsParts) {
     this.#context = context;
     this.#parts = parts;
     this.#newest = new NewestVersions(context.log, parts.sequencer, context.rules);
+    this.#doubt = context.log.doubt;
+    if (this.#doubt !== null) this.#tell(this.#doubt);
   }
 
-  /** The log may lack what it has acknowledged, or what another log has: from here on nothing is decided. */
+  /** Whether conditions are decided, and why not. */
+  get info(): ConditionsInfo {
+    const why = this.#hindrance();
+    return {
+      decides: why === undefined,
+      why: why ?? null,
+      doubtSinceMs: this.#doubt?.sinceMs ?? null,
+    };
+  }
+
+  /** The log may lack what it has acknowledged, or what another log has: from here on nothing is decided, until an operator accepts that. */
   doubt(why: string): void {
-    if (this.#doubt !== undefined) return;
-    this.#doubt = why;
+    if (this.#doubt !== this.#accepted) return;
+    const { log, clock, events } = this.#context;
+    const doubt = { why, sinceMs: clock.nowMs() };
+    this.#doubt = doubt;
+    this.#accepted = null;
+    this.#tell(doubt);
+    log.saveDoubt(doubt, (failure) => {
+      if (failure !== undefined) events.emit.failed(failure);
+    });
+  }
+
+  /** Decides again, with the log as it is. Returns the doubt that ends; null for none. Calls back once that is durable. */
+  accept(done: Done): LogDoubt | null {
+    const { log, logger } = this.#context;
+    const ended = this.#doubt;
+    if (ended === null) {
+      queueMicrotask(done);
+      return null;
+    }
+    this.#accepted = ended;
+    log.saveDoubt(null, (failure) => {
+      // What has come up meanwhile is another doubt.
+      if (failure === undefined && this.#doubt === ended) {
+        this.#doubt = null;
+        this.#accepted = null;
+        logger.warn("conditions of scope=cluster are decided again, as an operator wants it", {
+          why: ended.why,
+        });
+      }
+      if (this.#accepted === ended) this.#accepted = null;
+      done(failure);
+    });
+    return ended;
+  }
+
+  #tell({ why }: LogDoubt): void {
     this.#context.logger.warn("conditions of scope=cluster are not decided any more", { why });
   }
 
@@ -218,7 +277,7 @@ export class Conditions implements Decider {
   #hindrance(): string | undefined {
     if (this.#parts.peers.names.length > 0)
       return "Directories that follow each other (`--peer`) have no common order; one directory, or a log on NATS JetStream, has";
-    return this.#doubt ?? this.#context.log.stall?.message;
+    return doubtText(this.#doubt) ?? this.#context.log.stall?.message;
   }
 
   #ahead({ time }: Stamp): string | undefined {
@@ -227,6 +286,12 @@ export class Conditions implements Decider {
       ? undefined
       : `Expected a stamp of at most ${timeMax}, got ${time}: the region's clock is ahead`;
   }
+}
+
+/** Why a directory with that doubt decides nothing, for whoever is refused. */
+export function doubtText(doubt: LogDoubt | null): string | undefined {
+  if (doubt === null) return undefined;
+  return `the directory's log may have lost something: ${doubt.why}. \`meridian conditions accept\` lets it decide again`;
 }
 
 function undecided(code: DecidedCode, why: string, atMs: number): Decision {

@@ -1,3 +1,4 @@
+import type { DirectoryLog } from "@meridian/ports";
 import { NODE_STATUSES, PROPOSALS_MAX } from "@meridian/protocol";
 import type { Metrics } from "@meridian/runtime";
 
@@ -20,15 +21,17 @@ export interface BoundedParts {
   readonly turns: ReconcileTurns;
   readonly peers: Peers;
   readonly heat: HeatSum;
+  readonly log: Pick<DirectoryLog, "doubt">;
 }
 
 /** Registers the metrics of a directory, and how full its queues are; of queues that each node has, the fullest. */
 export function registerDirectory(
   metrics: Metrics,
-  { limits, sequencer, membership, sessions, turns, peers, heat }: BoundedParts,
+  { limits, sequencer, membership, sessions, turns, peers, heat, log }: BoundedParts,
 ): void {
   registerNodes(metrics, membership);
   registerPeers(metrics, peers);
+  registerDoubt(metrics, log);
   const begun = (): number => turns.begun.length;
   metrics.gauge("meridian_reconciling_nodes", "Nodes that compare all they have.", begun);
   const waiting = "Nodes that wait for their turn to compare all they have.";
@@ -67,6 +70,15 @@ export function registerDirectory(
     { name: "members", now: membership.size, max: presentMax },
     { name: "rememberedMembers", now: membership.known, max: membersMax },
   ]);
+}
+
+/** Registers whether a log is one to decide conditions by. */
+export function registerDoubt(metrics: Metrics, log: Pick<DirectoryLog, "doubt">): void {
+  metrics.gauge(
+    "meridian_log_doubted",
+    "Whether the log may have lost something, so that no conditions of scope=cluster are decided.",
+    () => (log.doubt === null ? 0 : 1),
+  );
 }
 
 /** What is known of each node that is there. */

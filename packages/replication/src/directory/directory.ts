@@ -2,7 +2,7 @@
  * The directory as a state machine: it knows the registered nodes, the log, and how far each node has applied it. `DirectorySession`, `Sequencer` and
  * `Feed` do the work; this file makes them and connects their events.
  */
-import type { DirectoryLog, Done, FeedStart, Link, LinkEvents } from "@meridian/ports";
+import type { DirectoryLog, Done, FeedStart, Link, LinkEvents, LogDoubt } from "@meridian/ports";
 import { asMeridianError, MeridianError, type Entry, type Hello } from "@meridian/protocol";
 import type { Clock, Logger, Metrics } from "@meridian/runtime";
 
@@ -14,7 +14,7 @@ import type { DirectoryLimits } from "../limits.ts";
 import { Sequencer } from "../order/sequencer.ts";
 import { AppliedNews } from "./applied-news.ts";
 import { ALL_RULES, type Rules } from "../rules.ts";
-import { Conditions } from "./conditions.ts";
+import { Conditions, type ConditionsInfo } from "./conditions.ts";
 import type { ClocksInfo } from "./clocks-info.ts";
 import { DirectoryClocks } from "./directory-clocks.ts";
 import { contextOf, type DirectoryContext, type DirectoryEvents } from "./directory-context.ts";
@@ -77,6 +77,8 @@ export interface DirectoryInfo {
   readonly peers: readonly PeerInfo[];
   /** Whose clocks agree, and whose do not. */
   readonly clocks: ClocksInfo;
+  /** Whether it decides conditions. */
+  readonly conditions: ConditionsInfo;
 }
 
 /** A directory without sockets and disk: links are given to `accept`, and the log is a port. */
@@ -93,6 +95,7 @@ export class Directory {
   readonly #appliedNews: AppliedNews;
   readonly #turns: ReconcileTurns;
   readonly #host: SessionHost;
+  readonly #conditions: Conditions;
   #watchedAtMs = 0;
   #stopped = false;
 
@@ -119,13 +122,14 @@ export class Directory {
     const linkBytesMax = (): number => linkBytesOf(context.limits, this.#sessions.size);
     const horizon = this.#horizon;
     const conditions = new Conditions(context, { ...parts, horizon });
+    this.#conditions = conditions;
     this.#host = { ...context, ...parts, horizon, comparisons, heat, conditions, linkBytesMax };
     if (options.follow !== undefined) this.#peers.follow(options.follow, this.#host);
     this.#appliedNews = new AppliedNews(context, this.#membership);
     this.#turns = new ReconcileTurns(context, this.#membership);
     events.connect(this.#handlers());
     const [limits, sessions, turns] = [context.limits, this.#sessions, this.#turns];
-    const bounded = { ...parts, limits, sessions, turns, heat };
+    const bounded = { ...parts, limits, sessions, turns, heat, log: context.log };
     if (options.metrics !== undefined) registerDirectory(options.metrics, bounded);
   }
 
@@ -181,6 +185,13 @@ export class Directory {
    */
   forget(id: string, done: Done): AbsentMember {
     return this.#membership.forget(id, done);
+  }
+
+  /**
+   * Decides conditions again, although the log may have lost something. Returns what had shown that, null if nothing has; calls back once it is durable.
+   */
+  acceptLoss(done: Done): LogDoubt | null {
+    return this.#conditions.accept(done);
   }
 
   /** Whether the log has what the others of the cluster have: a node is ready here, or another directory is followed, and caught up with. */
@@ -277,6 +288,7 @@ export class Directory {
       stall: this.#options.log.stall?.message ?? null,
       peers: this.#peers.info,
       clocks: this.clocks.info,
+      conditions: this.#conditions.info,
     };
   }
 

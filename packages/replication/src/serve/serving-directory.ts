@@ -2,7 +2,7 @@
  * A directory that serves nodes beside the one that writes the log: see `ServedLink`. It orders nothing and decides nothing. Its log is made from the
  * stream by its owner, who says what comes; who is there it hears from the writer.
  */
-import type { DirectoryLog, Link, LinkEvents, Uplink } from "@meridian/ports";
+import type { DirectoryLog, Link, LinkEvents, LogDoubt, Uplink } from "@meridian/ports";
 import {
   closeCodeOf,
   decodeBlock,
@@ -16,6 +16,7 @@ import {
 } from "@meridian/protocol";
 import { Deadlines, type Clock, type Logger, type Metrics } from "@meridian/runtime";
 
+import { doubtText, type ConditionsInfo } from "../directory/conditions.ts";
 import type { ClocksInfo } from "../directory/clocks-info.ts";
 import type { DirectoryInfo } from "../directory/directory.ts";
 import type { AbsentMember, MemberInfo } from "../directory/membership.ts";
@@ -118,6 +119,10 @@ export class ServingDirectory implements MeasuredServing {
     return this.#frames.recentBytes;
   }
 
+  get doubt(): LogDoubt | null {
+    return this.#options.log.doubt;
+  }
+
   /** The registered nodes of all directories, as the writer has told them. */
   get members(): readonly MemberInfo[] {
     const own = new Map([...this.#links].map((link) => [link.id, link]));
@@ -193,14 +198,6 @@ export class ServingDirectory implements MeasuredServing {
     for (const link of this.#links) link.close(closeCodeOf(why.code), why.message);
   }
 
-  /** Throws `DIRECTORY_UNREACHABLE`: only the directory that writes can forget a node. */
-  forget(id: string): AbsentMember {
-    throw new MeridianError(
-      "DIRECTORY_UNREACHABLE",
-      `Expected the directory that writes the log to be asked to forget \`${id.slice(0, 100)}\`; this one serves nodes beside it`,
-    );
-  }
-
   /** Takes in a new link. `remoteAddress` is the node's address where it names none itself. */
   accept(link: Link, remoteAddress: string): LinkEvents {
     const served = new ServedLink(this.#host, link, remoteAddress);
@@ -268,6 +265,17 @@ export class ServingDirectory implements MeasuredServing {
       stall: this.notReady?.message ?? null,
       peers: [],
       clocks: UNKNOWN_CLOCKS,
+      conditions: this.#conditions,
+    };
+  }
+
+  /** Whether the writer decides conditions, as far as is known here. */
+  get #conditions(): ConditionsInfo {
+    const why = doubtText(this.doubt) ?? (this.isUp ? undefined : this.notReady?.message);
+    return {
+      decides: why === undefined,
+      why: why ?? null,
+      doubtSinceMs: this.doubt?.sinceMs ?? null,
     };
   }
 

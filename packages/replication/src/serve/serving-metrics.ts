@@ -1,6 +1,8 @@
+import type { LogDoubt } from "@meridian/ports";
 import { NODE_STATUSES } from "@meridian/protocol";
 import type { Metrics } from "@meridian/runtime";
 
+import { registerDoubt } from "../directory/directory-metrics.ts";
 import type { MemberInfo } from "../directory/membership.ts";
 import type { DirectoryLimits } from "../limits.ts";
 
@@ -14,6 +16,8 @@ export interface MeasuredServing {
   readonly isUp: boolean;
   readonly links: number;
   readonly recentBytes: number;
+  /** The doubt of the log. */
+  readonly doubt: LogDoubt | null;
 }
 
 /** Registers the metrics of a serving directory: of nodes and log under the names that they have at the writer. */
@@ -22,6 +26,7 @@ export function registerServing(
   serving: MeasuredServing,
   { presentMax, recentBytesMax }: DirectoryLimits,
 ): void {
+  registerDoubt(metrics, serving);
   for (const status of NODE_STATUSES) {
     const read = (): number => serving.members.filter((node) => node.status === status).length;
     metrics.gauge("meridian_nodes", "Nodes, by their status.", read, { status });
