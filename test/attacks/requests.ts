@@ -53,6 +53,7 @@ const ASKINGS: Readonly<Record<string, Asking>> = {
   "GET /nearest": { target: "/nearest?lat=1&lon=2&limit=100" },
   "GET /nodes/{id}": { target: "/nodes/paris" },
   "DELETE /nodes/{id}": { target: "/nodes/nobody" },
+  "DELETE /conditions/doubt": { target: "/conditions/doubt" },
   "GET /keys": { target: "/keys?limit=1000&values=true" },
   "GET /entries": { target: "/entries?limit=1000" },
   "GET /watch": { target: "/watch?prefix=&values=true" },

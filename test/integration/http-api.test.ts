@@ -69,6 +69,7 @@ const QUESTIONS: Readonly<Record<string, Question>> = {
   "GET /nodes": {},
   "GET /nodes/{id}": { path: "/nodes/paris" },
   "DELETE /nodes/{id}": { path: "/nodes/rome" },
+  "DELETE /conditions/doubt": {},
   "GET /entry": { path: "/entry?key=k" },
   "GET /trouble": {},
   "GET /history": {},
