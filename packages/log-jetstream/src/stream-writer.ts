@@ -250,7 +250,7 @@ export class StreamWriter {
   /** Reads the stream to its end. */
   async #compare(): Promise<void> {
     const { stream, clock } = this.#options;
-    const { last } = await stream.bounds();
+    const { first, last } = await stream.bounds();
     this.#hearStream();
     if (last < this.#last) {
       this.#behindSinceMs ??= clock.elapsedMs();
@@ -260,6 +260,8 @@ export class StreamWriter {
       throw failure;
     }
     this.#behindSinceMs = undefined;
+    // This directory has the stream trimmed behind what it has applied itself, so another one has done it, and with it the begin of its epoch may be gone.
+    if (first > this.#last + 1) return this.lose(trimmed(this.#last, first));
     while (this.#last < last && this.#ended === undefined) {
       for (const message of await stream.read(this.#last, last)) this.#take(message);
     }
@@ -287,6 +289,11 @@ export class StreamWriter {
     this.#stall = undefined;
     this.#options.logger.info("the stream takes messages again");
   }
+}
+
+function trimmed(last: number, first: number): MeridianError {
+  const said = `Expected message ${last + 1} of the stream, but it begins with ${first}: another directory has trimmed it, so this one is not its writer any more`;
+  return new MeridianError("STORE_IN_USE", said);
 }
 
 function fenced(sequence: number): MeridianError {

@@ -196,3 +196,23 @@ describe("the writer of a stream that is not its own", () => {
     expect(scene.lost).toEqual(["STORE_FAILED"]);
   });
 });
+
+describe("a writer", () => {
+  it("that was cut off until another one had trimmed the stream behind its epoch, has lost it", async () => {
+    const scene = new Scene();
+    scene.append(2);
+    await scene.pass(0);
+    scene.server.isDown = true;
+    scene.append(1);
+    await scene.pass(2_000);
+    const { messages } = scene.server;
+    for (let sequence = 3; sequence <= 9; sequence += 1) {
+      const [number, subject] = [sequence - 3, sequence === 3 ? "epoch" : "log"] as const;
+      messages.push({ sequence, subject, id: `b-${number}-${sequence}`, data: new Uint8Array(1) });
+    }
+    scene.server.first = 7;
+    scene.server.isDown = false;
+    await scene.pass(2_000);
+    expect([scene.failed, scene.lost]).toEqual([["STORE_IN_USE"], ["STORE_IN_USE"]]);
+  });
+});
