@@ -135,7 +135,7 @@ export class SnapshotKeeper {
       const facts = { logId, place, bytes, sha256 };
       const kept = await snapshots.keep(copy, facts, {
         goOn: () => this.#goOn(),
-        isOfStream: (snapshot) => isOfStream(snapshot, stream, logId),
+        isOfStream: (snapshot) => isOfStream(snapshot, { stream, clock, logId }),
       });
       await snapshots.trim(kept);
       if ((await snapshots.newest())?.place.id !== place.id) {

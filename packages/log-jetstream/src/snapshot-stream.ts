@@ -8,12 +8,13 @@
 import { createHash } from "node:crypto";
 
 import { MeridianError } from "@meridian/protocol";
+import type { Clock } from "@meridian/runtime";
 import type { StreamPlace } from "@meridian/store";
 import * as v from "valibot";
 
-import { readPlace } from "./lineage.ts";
 import type { ReceivedState, StateCopy } from "./log-state.ts";
 import type { LogStream, StoredMessage } from "./log-stream.ts";
+import { lookFor } from "./place-in-stream.ts";
 
 /** What is kept of a database. */
 export interface SnapshotFacts {
@@ -91,7 +92,7 @@ export class SnapshotStream {
       const id = `${facts.sha256}-${last + 1}`;
       last = await this.#stream.publish({ subject, id, data }, last);
     };
-    let isWhole = false;
+    let mayBeWhole = false;
     try {
       for (let at = 0; at < facts.bytes;) {
         const piece = await copy.read(at, Math.min(SNAPSHOT_PART_BYTES, facts.bytes - at));
@@ -104,12 +105,14 @@ export class SnapshotStream {
       }
       const kept = { ...facts, first: before + 1, last };
       const { last: _, ...told } = kept;
-      await publish("epoch", Buffer.from(JSON.stringify({ format: FORMAT, ...told })));
-      isWhole = true;
+      const whole = Buffer.from(JSON.stringify({ format: FORMAT, ...told }));
+      mayBeWhole = true;
+      await publish("epoch", whole);
       return kept;
     } finally {
-      // What is left of it would take the room of the log.
-      if (!isWhole && last > before) await this.#discard(before, last);
+      // What is left of it would take the room of the log. But a message without an acknowledgement may be stored, now or later, and that one says that
+      // the parts are there: who has no other database would ask for them for ever.
+      if (!mayBeWhole && last > before) await this.#discard(before, last);
     }
   }
 
@@ -158,11 +161,10 @@ export class SnapshotStream {
 /** Whether a snapshot belongs to the log's stream as it is now: its place is still there. */
 export async function isOfStream(
   { logId, place }: SnapshotFacts,
-  stream: LogStream,
-  expectedLogId: number,
+  log: { readonly stream: LogStream; readonly clock: Clock; readonly logId: number },
 ): Promise<boolean> {
-  if (logId !== expectedLogId) return false;
-  return (await stream.get(place.sequence))?.id === readPlace(place.id).message;
+  if (logId !== log.logId) return false;
+  return (await lookFor(place, log.stream, log.clock)) === "there";
 }
 
 /** What a message takes beside its data, at most. */

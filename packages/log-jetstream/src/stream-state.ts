@@ -11,9 +11,9 @@ import { MeridianError } from "@meridian/protocol";
 import type { Clock, Logger } from "@meridian/runtime";
 
 import { delay } from "./delay.ts";
-import { readPlace } from "./lineage.ts";
 import type { LogState, StateFolder } from "./log-state.ts";
 import type { LogStream } from "./log-stream.ts";
+import { BEHIND_MS, lookFor, STEP_MS } from "./place-in-stream.ts";
 import type { EpochRecord } from "./records.ts";
 import { isOfStream, type KeptSnapshot, type SnapshotStream } from "./snapshot-stream.ts";
 
@@ -32,23 +32,16 @@ export interface StateOptions<State extends LogState> {
 
 type Relation = "of the stream" | "moving" | "empty" | "too old" | "of another";
 
-const STEP_MS = 250;
-
-/** A new leader of the stream may have to read its disk before it knows the newest messages. */
-const BEHIND_MS = 5_000;
-
 /** Opens the SQLite log of a stream. Rejects with `STORE_CORRUPT` if neither stream nor snapshot has the oldest messages. */
 export async function openState<State extends LogState>(
   options: StateOptions<State>,
 ): Promise<State> {
-  const { stream, snapshots, folder, logger, logId } = options;
+  const { snapshots, folder, logger, logId } = options;
   const [state, relation] = await openRelated(options);
   if (relation === "of the stream" || relation === "moving") return state;
   let snapshot: KeptSnapshot | undefined;
   try {
-    snapshot = await usableSnapshot(options);
-    const { first } = await stream.bounds();
-    if (snapshot === undefined && first > 1) throw missing(first);
+    snapshot = await neededSnapshot(options);
     if (snapshot === undefined && options.newest?.isMoved === true) throw unmoved();
     if (snapshot === undefined && relation === "empty") return state;
   } catch (failure) {
@@ -106,21 +99,30 @@ async function relationOf(
     throw new MeridianError("INVALID_CONFIG", said);
   }
   if (state.logId !== logId) return "of another";
-  for (let restMs = BEHIND_MS; restMs > 0; restMs -= STEP_MS) {
-    const { first, last } = await stream.bounds();
-    if (first > place.sequence) return "too old";
-    if (last >= place.sequence) break;
+  const found = await lookFor(place, stream, clock);
+  if (found === "trimmed") return "too old";
+  return found === "there" ? "of the stream" : "of another";
+}
+
+/** The newest snapshot that belongs to the stream; undefined if there is none and the stream has everything. */
+async function neededSnapshot(options: StateOptions<LogState>): Promise<KeptSnapshot | undefined> {
+  const { stream, clock } = options;
+  // A server that lags behind may have the last snapshot but one, behind which the stream is trimmed.
+  for (let restMs = BEHIND_MS; ; restMs -= STEP_MS) {
+    const snapshot = await usableSnapshot(options);
+    if (snapshot !== undefined) return snapshot;
+    const { first } = await stream.bounds();
+    if (first === 1) return undefined;
+    if (restMs <= 0) throw missing(first);
     await delay(clock, STEP_MS);
   }
-  const { message } = readPlace(place.id);
-  return (await stream.get(place.sequence))?.id === message ? "of the stream" : "of another";
 }
 
 /** The newest snapshot, if it belongs to the stream. */
 async function usableSnapshot(options: StateOptions<LogState>): Promise<KeptSnapshot | undefined> {
-  const { stream, snapshots, logId } = options;
+  const { stream, snapshots, clock, logId } = options;
   for (let found = await snapshots.newest(); found !== undefined;) {
-    if (await isOfStream(found, stream, logId)) return found;
+    if (await isOfStream(found, { stream, clock, logId })) return found;
     // The writer may have kept another one since, and trimmed the stream behind it.
     const again = await snapshots.newest();
     if (again?.place.id === found.place.id) return undefined;

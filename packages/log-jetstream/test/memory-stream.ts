@@ -41,6 +41,10 @@ export class MemoryServer {
   asked = 0;
   /** So many of the next of them get no answer. */
   unanswered = 0;
+  /** So many of the next questions for a message are answered by a server that does not know it yet. */
+  unknowing = 0;
+  /** Likewise of those for the newest epoch. */
+  epochless = 0;
   /** Nobody gets an answer. */
   isDown = false;
   /** Once this is asked for, nobody gets an answer any more, whether it was done or not. */
@@ -104,11 +108,19 @@ export class MemoryStream implements LogStream {
 
   async get(sequence: number): Promise<StoredMessage | undefined> {
     await this.#answer();
+    if (this.#server.unknowing > 0) {
+      this.#server.unknowing -= 1;
+      return undefined;
+    }
     return sequence < this.#server.first ? undefined : this.#server.messages[sequence - 1];
   }
 
   async newestEpoch(): Promise<StoredMessage | undefined> {
     await this.#answer();
+    if (this.#server.epochless > 0) {
+      this.#server.epochless -= 1;
+      return undefined;
+    }
     const { first, messages } = this.#server;
     return messages.slice(first - 1).findLast(({ subject }) => subject === "epoch");
   }

@@ -203,6 +203,17 @@ describe("a stream that is not as the database knows it", () => {
     await again.close();
   });
 
+  it("only for a server that lags behind is waited for, and no database is set aside", async () => {
+    const first = await open("lagging");
+    await append(first, 0, [entry("a", 1)]);
+    await first.close();
+    serverOf("lagging").unknowing = 3;
+    const second = await open("lagging");
+    expect([second.committedThrough, serverOf("lagging").unknowing]).toEqual([1, 0]);
+    expect(readdirSync(join(folder, "lagging"))).not.toContain("directory.db.set-aside");
+    await second.close();
+  });
+
   it("that was deleted is begun anew, as another log", async () => {
     const first = await open("deleted");
     await append(first, 0, [entry("a", 1)]);

@@ -139,6 +139,8 @@ describe("a stream without much room", () => {
     const other = serverOf("cut-snapshots");
     other.room = 1;
     const log = await open("cut", "cut", SMALL);
+    // So large that a snapshot has several parts.
+    await append(log, 0, [entry("large", 1, 300_000)]);
     expect(await appendUntilFailed(log)).toMatch(/insufficient resources/);
     expect(other.messages.map(({ data }) => data.byteLength)).toEqual([0]);
     expect(server.first).toBe(1);
@@ -198,6 +200,21 @@ describe("a directory that dies", () => {
   );
 });
 
+describe("a snapshot that is whole in its stream, and was not acknowledged", () => {
+  it("has all its parts, and fills an empty disk", async () => {
+    const first = await open("unheard", "unheard-1", SMALL);
+    await appendUntilTrimmed(first, "unheard");
+    const other = serverOf("unheard-snapshots");
+    const onBroken = (): void => void (other.isDown = false);
+    other.breaksAt = { call: "publish epoch", isDone: true, onBroken };
+    expect(await appendUntilFailed(first)).toContain("timeout");
+    await first.close();
+    const second = await open("unheard", "unheard-2");
+    expect(second.committedThrough).toBe(first.committedThrough);
+    await second.close();
+  });
+});
+
 describe("a snapshot that is not as it was kept", () => {
   it("is refused, and the folder is left empty", async () => {
     const first = await open("damaged", "damaged-1", SMALL);
@@ -208,6 +225,16 @@ describe("a snapshot that is not as it was kept", () => {
     }
     await expect(open("damaged", "damaged-2")).rejects.toThrow("Expected a snapshot of");
     await expect(open("damaged", "damaged-2")).rejects.toThrow("Expected a snapshot of");
+  });
+
+  it("that a server does not know yet is waited for", async () => {
+    const first = await open("unknown", "unknown-1", SMALL);
+    await appendUntilTrimmed(first, "unknown");
+    await first.close();
+    serverOf("unknown-snapshots").epochless = 3;
+    const second = await open("unknown", "unknown-2");
+    expect(second.committedThrough).toBe(first.committedThrough);
+    await second.close();
   });
 
   it("that is missing makes a trimmed stream refuse an empty disk, in words", async () => {
