@@ -12,7 +12,7 @@ import type { Receipt } from "@meridian/replication";
 import type { LogDisk, ReplicaDisk } from "@meridian/testkit";
 
 import { BOUNDS } from "./bounds.ts";
-import type { SimulatedCluster, SimulatedDirectory, SimulatedNode } from "./cluster.ts";
+import type { SimulatedCluster, SimulatedNode } from "./cluster.ts";
 import type { End, Tap } from "./network.ts";
 import { START_MS } from "./world.ts";
 
@@ -132,9 +132,9 @@ export class Auditor implements Tap {
   auditAcknowledgement(node: SimulatedNode, receipt: Receipt, level: AckLevel): void {
     const replica = node.process?.replica;
     if (level === "local" || replica === undefined || receipt.entries.length === 0) return;
-    const { world, waitsLate, nodes, directories } = this.#cluster;
+    const { world, waitsLate, nodes, logDisks } = this.#cluster;
     const disks = nodes.map(({ disk }) => disk);
-    const logs = directories.map(({ disk }) => disk);
+    const logs = logDisks;
     const wait = (): void => this.#audit(node, receipt, level, { disks, logs });
     if (!waitsLate) return wait();
     world.schedule(world.between(0, LATE_MS), () => {
@@ -152,7 +152,7 @@ export class Auditor implements Tap {
     const [entry] = receipt.entries;
     if (replica === undefined || entry === undefined) return;
     const cluster = this.#cluster;
-    const { names, nodes, directories } = cluster;
+    const { names, nodes } = cluster;
     const name = names.nameOf(entry.stamp);
     // What a horizon has passed counts as known where it is forgotten or buried; the checks at the end see whether it may be.
     const holds = (held: Entry | undefined): boolean => {
@@ -166,7 +166,7 @@ export class Auditor implements Tap {
       (known) => {
         leave();
         const said = `${node.id}: ${name} of ${entry.key} at level ${level}`;
-        const areSame = directories.every(({ disk }, index) => disk === logs[index]);
+        const areSame = cluster.logDisks.every((disk, index) => disk === logs[index]);
         if (known.directory && areSame) {
           if (!logs.some(({ entries }) => holds(entries.get(entry.key)?.entry))) {
             this.report(`${said} is said to be in the log`);
@@ -224,11 +224,9 @@ export class Auditor implements Tap {
   checkCommit(node: SimulatedNode): void {
     const { id, disk } = node;
     const { cursor, outboxAcknowledged } = disk;
-    const directory = this.#cluster.directories.find(
-      ({ process }) => process?.log.epoch === cursor?.epoch,
-    );
-    if (cursor === undefined || directory === undefined) return;
-    const { committedThrough } = directory.disk;
+    const log = this.#cluster.logInEpoch(cursor?.epoch);
+    if (cursor === undefined || log === undefined) return;
+    const { committedThrough } = log;
     this.#within(`${id}: cursor in the log`, cursor.sequence, committedThrough);
     const acknowledged = `${cursor.epoch} ${disk.incarnation} ${outboxAcknowledged}`;
     this.#within(
@@ -239,7 +237,7 @@ export class Auditor implements Tap {
     const sequence = this.#covered.get(node)?.sequence;
     if (sequence === cursor.sequence && this.#covered.get(node)?.epoch === cursor.epoch) return;
     this.#covered.set(node, cursor);
-    this.#checkCovered(node, directory, cursor.sequence, "cursor");
+    this.#checkCovered(node, log, cursor.sequence, "cursor");
   }
 
   /** Checks that what a node reports as applied is on its disk. It may report less than before, if its disk has refused entries and it went back to its cursor. */
@@ -248,23 +246,21 @@ export class Auditor implements Tap {
     if (this.#cluster.isForgetful) return;
     const said = /^\{"type":"heartbeat".*"appliedThrough":(\d+)/.exec(message)?.[1];
     const through = Number(said ?? 0);
+    const { over } = this.#cluster;
     const directory = this.#cluster.directoryAt(peer?.host ?? "");
     const node = this.#cluster.nodes.find(({ id }) => id === host);
     if (through === 0 || node === undefined || directory === undefined) return;
     // The link may be to a process that has died, over another log.
-    if (directory.process?.log.epoch !== node.process?.replica.info().epoch) return;
-    this.#checkCovered(node, directory, through, "applied");
+    const epoch = node.process?.replica.info().epoch;
+    if (over === undefined && directory.process?.log.epoch !== epoch) return;
+    const log = this.#cluster.logInEpoch(epoch);
+    if (log !== undefined) this.#checkCovered(node, log, through, "applied");
   }
 
-  #checkCovered(
-    node: SimulatedNode,
-    directory: SimulatedDirectory,
-    through: number,
-    what: string,
-  ): void {
+  #checkCovered(node: SimulatedNode, log: LogDisk, through: number, what: string): void {
     const { highestHorizon, names } = this.#cluster;
     if (node.process?.store.isRestamping === true) return;
-    for (const { entry, sequence } of directory.disk.entries.values()) {
+    for (const { entry, sequence } of log.entries.values()) {
       if (sequence > through || isPurgeable(entry, highestHorizon)) continue;
       const held = node.disk.entries.get(entry.key);
       // Compared by the stamp in the log: the node may have re-stamped the entry since.

@@ -38,10 +38,36 @@ export function checkContents(cluster: SimulatedCluster): string[] {
   return violations;
 }
 
+/**
+ * Checks that every node has, of each key with acknowledged writes, the newest of them or a newer write, and none that one of them has
+ * replaced. No horizon passes in these simulations, so a deleted key must have its tombstone.
+ */
+export function checkAcknowledged(cluster: SimulatedCluster): string[] {
+  const violations: string[] = [];
+  const { names, acknowledged } = cluster;
+  const replaced = new Map<string, string>();
+  for (const { name, over } of acknowledged) if (over !== undefined) replaced.set(over, name);
+  for (const { id, process } of cluster.nodes) {
+    for (const { name: written, key } of acknowledged) {
+      const entry = process?.store.get(key);
+      const name = entry && names.nameOf(entry.stamp);
+      const by = name && replaced.get(name);
+      // GUARANTEES.md, "No wrong clock destroys a live value": what its node did not hold when it wrote this once more may be newer, and loses.
+      if (entry !== undefined && names.isRaised(entry.stamp)) continue;
+      if (entry === undefined) violations.push(`${id}: ${key} is lost`);
+      else if (by !== undefined) violations.push(`${id}: ${key} is back at ${name}, after ${by}`);
+      else if (!names.isAtLeast(entry.stamp, written)) {
+        violations.push(`${id}: ${key} is ${name}, although ${written} is newer`);
+      }
+    }
+  }
+  return violations;
+}
+
 /** Checks that no node's cursor lies after the end of the log. */
-export function checkCursors({ nodes, directories }: SimulatedCluster): string[] {
+export function checkCursors({ nodes, logDisks }: SimulatedCluster): string[] {
   return nodes.flatMap(({ id, disk: { cursor } }) => {
-    const log = directories.find(({ disk }) => disk.logId === cursor?.logId)?.disk;
+    const log = logDisks.find(({ logId }) => logId === cursor?.logId);
     return cursor !== undefined && log !== undefined && cursor.sequence > log.committedThrough
       ? [`${id}: cursor at ${cursor.sequence}, log at ${log.committedThrough}`]
       : [];

@@ -79,7 +79,7 @@ export async function liveByWrongClocks(
   await heal(cluster);
   await world.run(world.nowMs + 4_000 + (isCrowded ? CROWDED.newcomerMs : 0));
   for (const { host, process } of cluster.directories) {
-    const info = process?.machine.clocks.info;
+    const info = process?.machine.info().clocks;
     if (info?.confirmed !== true) {
       violations.add(`${host}: confirms no time, although most are right: ${JSON.stringify(info)}`);
     }

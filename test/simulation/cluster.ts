@@ -3,14 +3,12 @@ import { isPurgeable, stampTimeOf, type Entry } from "@meridian/protocol";
 import {
   Directory,
   DIRECTORY_LIMITS,
-  digestOf,
   Replica,
-  type Digest,
   type DirectoryLimits,
   type DirectoryOptions,
   type ReplicaLimits,
   type ReplicaOptions,
-  type SummarySource,
+  type ServingDirectory,
 } from "@meridian/replication";
 import { ALL_RULES, type Rules } from "@meridian/replication/source/rules";
 import { randomIdentity, silentLogger } from "@meridian/runtime";
@@ -30,6 +28,8 @@ import { DurableWrites } from "./durable-writes.ts";
 import { Ledger } from "./ledger.ts";
 import { Network, type NetworkFaults } from "./network.ts";
 import type { ClusterParts } from "./parts.ts";
+import { StreamDirectories } from "./stream/stream-directories.ts";
+import type { NatsFaults } from "./stream/nats.ts";
 import { TracedLog } from "./traced-log.ts";
 import { TracedStore, WriteNames } from "./traced-store.ts";
 import { ProcessClock, type World } from "./world.ts";
@@ -59,7 +59,16 @@ export interface SimulatedDirectory {
   readonly machine: { skewMs: number };
   disk: LogDisk;
   backup: LogDisk | undefined;
-  process: { machine: Directory; log: TracedLog; clock: ProcessClock } | undefined;
+  process:
+    | { machine: Directory | ServingDirectory; log: TracedLog; clock: ProcessClock }
+    | undefined;
+}
+
+/** How large a cluster is, and what the servers of the stream do that its log is in; without them, each directory has a log of its own. */
+export interface ClusterSize {
+  readonly nodes: number;
+  readonly directories: number;
+  readonly nats?: NatsFaults;
 }
 
 /** How many entries a store removes at a time. */
@@ -101,12 +110,14 @@ export class SimulatedCluster {
   nodeLimits: Partial<ReplicaLimits> = {};
   /** In the order in which nodes prefer them. Invariant: there is at least one. */
   readonly directories: readonly SimulatedDirectory[];
+  /** The directories' stream; undefined where each has a log of its own. */
+  readonly over: StreamDirectories | undefined;
   /** How long tombstones are kept. */
   readonly horizonMs: number;
 
   constructor(
     world: World,
-    size: { readonly nodes: number; readonly directories: number },
+    size: ClusterSize,
     faults: NetworkFaults,
     parts: ClusterParts,
     horizonMs: number = DIRECTORY_LIMITS.horizonMs,
@@ -116,13 +127,11 @@ export class SimulatedCluster {
     this.#parts = parts;
     this.#rules = { ...ALL_RULES, ...parts.rules };
     this.network = new Network(world, faults, BOUNDS.linkBytes / 2);
-    this.directories = Array.from({ length: size.directories }, (_, index) => ({
-      host: index === 0 ? DIRECTORY : `${DIRECTORY}-${index}`,
-      machine: { skewMs: 0 },
-      disk: emptyLogDisk(randomIdentity(world.random)),
-      backup: undefined,
-      process: undefined,
-    }));
+    this.over = size.nats && this.#makeStream(size.nats);
+    this.directories = Array.from({ length: size.directories }, (_, index) => {
+      const host = index === 0 ? DIRECTORY : `${DIRECTORY}-${index}`;
+      return this.over?.make(host) ?? this.#makeDirectory(host);
+    });
     this.nodes = Array.from({ length: size.nodes }, (_, index) => ({
       id: `n${index}`,
       machine: { skewMs: 0 },
@@ -137,6 +146,41 @@ export class SimulatedCluster {
       this.network.taps.push({ rewrite: (message, to) => parts.rewrite?.(message, to, this) });
     }
     this.network.onSent = (host) => this.step(host);
+  }
+
+  #makeDirectory(host: string): SimulatedDirectory {
+    const disk = emptyLogDisk(randomIdentity(this.world.random));
+    return { host, machine: { skewMs: 0 }, disk, backup: undefined, process: undefined };
+  }
+
+  #makeStream(faults: NatsFaults): StreamDirectories {
+    const over = new StreamDirectories(this, faults);
+    over.truth.onFrame = (epoch, frame) => this.auditor.onLogCommit(epoch, frame);
+    return over;
+  }
+
+  /** The rules of the state machines. */
+  get rules(): Rules {
+    return this.#rules;
+  }
+
+  report(violation: string): void {
+    this.auditor.report(violation);
+  }
+
+  /** The logs: of each directory, or the one of the stream. */
+  get logDisks(): readonly LogDisk[] {
+    return this.over === undefined
+      ? this.directories.map(({ disk }) => disk)
+      : [this.over.truth.disk];
+  }
+
+  /** The log that is in that epoch now. */
+  logInEpoch(epoch: number | undefined): LogDisk | undefined {
+    if (this.over !== undefined) {
+      return this.over.truth.epoch === epoch ? this.over.truth.disk : undefined;
+    }
+    return this.directories.find(({ process }) => process?.log.epoch === epoch)?.disk;
   }
 
   /** The auditor has reported a violation. */
@@ -162,7 +206,7 @@ export class SimulatedCluster {
   }
 
   get logDisk(): LogDisk {
-    return this.directory.disk;
+    return this.over?.truth.disk ?? this.directory.disk;
   }
 
   directoryAt(host: string): SimulatedDirectory | undefined {
@@ -170,6 +214,7 @@ export class SimulatedCluster {
   }
 
   startDirectory(directory: SimulatedDirectory = this.directory): void {
+    if (this.over !== undefined) return this.over.start(directory);
     if (directory.process !== undefined) return;
     const { world } = this;
     const clock = new ProcessClock(world, directory.machine);
@@ -191,16 +236,7 @@ export class SimulatedCluster {
       log,
       clock,
       logger: silentLogger,
-      limits: {
-        linkBytesMax: BOUNDS.linkBytes,
-        recentBytesMax: BOUNDS.recentBytes,
-        joinMs: 1_000,
-        horizonMs: this.horizonMs,
-        doubtMs: 500,
-        confirmMs: 2_000,
-        ...this.directoryLimits,
-        ...this.#parts.directoryLimits,
-      },
+      limits: this.limits(),
       ...(peers.length > 0 && {
         follow: { random: world.random, peers, limits: { ...FOLLOWER_LIMITS, ...this.nodeLimits } },
       }),
@@ -212,7 +248,22 @@ export class SimulatedCluster {
     directory.process = { machine, log, clock };
   }
 
+  /** The limits of directories. */
+  limits(): Partial<DirectoryLimits> {
+    return {
+      linkBytesMax: BOUNDS.linkBytes,
+      recentBytesMax: BOUNDS.recentBytes,
+      joinMs: 1_000,
+      horizonMs: this.horizonMs,
+      doubtMs: 500,
+      confirmMs: 2_000,
+      ...this.directoryLimits,
+      ...this.#parts.directoryLimits,
+    };
+  }
+
   killDirectory(directory: SimulatedDirectory = this.directory): void {
+    this.over?.kill(directory);
     directory.process?.log.crash();
     directory.process?.clock.die();
     directory.process = undefined;
@@ -222,7 +273,8 @@ export class SimulatedCluster {
   /** The directory's database is lost, and an empty one takes its place. */
   replaceDirectory(directory: SimulatedDirectory = this.directory): void {
     this.killDirectory(directory);
-    this.#noteLoss();
+    if (this.over !== undefined) return this.over.empty(directory);
+    this.noteLoss();
     directory.disk = emptyLogDisk(randomIdentity(this.world.random));
   }
 
@@ -233,7 +285,8 @@ export class SimulatedCluster {
   restoreDirectory(directory: SimulatedDirectory = this.directory): void {
     if (directory.backup === undefined) return;
     this.killDirectory(directory);
-    this.#noteLoss();
+    // What only a folder had is in the stream.
+    if (this.over === undefined) this.noteLoss();
     directory.disk = copyLogDisk(directory.backup);
   }
 
@@ -342,7 +395,7 @@ export class SimulatedCluster {
   restoreNode(node: SimulatedNode): void {
     if (node.backup === undefined) return;
     this.killNode(node);
-    this.#noteLoss();
+    this.noteLoss();
     const kept = node.disk.outboxAcknowledged;
     const quarantined = new Set(this.quarantinedNames(node));
     const isForgetful = this.directories.length > 1 && this.isForgetful;
@@ -357,7 +410,8 @@ export class SimulatedCluster {
     node.disk = restored;
   }
 
-  #noteLoss(): void {
+  /** Data that a client has seen may be lost for good. */
+  noteLoss(): void {
     this.losses += 1;
     this.#passedHorizon = this.passedHorizon;
   }
@@ -367,34 +421,6 @@ export class SimulatedCluster {
       const held = disk === node.disk ? undefined : disk.entries.get(key);
       return held !== undefined && this.names.isAtLeast(held.stamp, name);
     });
-  }
-
-  /** Whether all processes run, all nodes are level, and nothing is left to send. */
-  isQuiet(): boolean {
-    const heads = new Map<number, number>();
-    for (const { process } of this.directories) {
-      const info = process?.machine.info();
-      if (info !== undefined) heads.set(info.logId, info.head);
-    }
-    const isLevel = ({ process }: SimulatedNode): boolean => {
-      const info = process?.replica.info();
-      const isReady = process?.replica.status === "ready" && info?.outboxPending === 0;
-      return isReady && info.applied === heads.get(info.logId);
-    };
-    return this.nodes.every(isLevel) && this.directories.every(isSynced);
-
-    function isSynced({ process }: SimulatedDirectory): boolean {
-      const info = process?.machine.info();
-      const hasAll = info?.peers.every(
-        ({ connected, logId, applied }) => connected && applied === heads.get(logId),
-      );
-      return hasAll === true && info?.syncing === false;
-    }
-  }
-
-  /** How far the logs of the directories that run have come, as one value to compare. */
-  heads(): string {
-    return this.directories.map(({ process }) => process?.machine.info().head).join();
   }
 
   /** The names of what a node has in its quarantine. */
@@ -453,14 +479,6 @@ export class SimulatedCluster {
   /** The highest horizon that there has ever been: disks may have been lost with theirs. */
   get passedHorizon(): number {
     return Math.max(this.#passedHorizon, this.highestHorizon);
-  }
-
-  digests(): Digest[] {
-    const stores: SummarySource[] = this.nodes.flatMap(({ process }) => process?.store ?? []);
-    const logs = this.directories.flatMap(({ process }) => process?.log ?? []);
-    return [...stores, ...logs].map((source) =>
-      digestOf(source.summariesAfter(null, Infinity, this.highestHorizon)),
-    );
   }
 
   /** Makes a link from a host to a directory. */

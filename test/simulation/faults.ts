@@ -70,14 +70,15 @@ function bytesOf({ entries, outbox }: SimulatedNode["disk"]): number {
   return bytes;
 }
 
-/** Schedules faults at random times until `untilMs`. */
+/** Schedules faults at random times until `untilMs`, one each time that a time has passed on average that is drawn from the given ones. */
 export function scheduleFaults(
   cluster: SimulatedCluster,
   untilMs: number,
   faults: readonly (() => void)[],
+  [leastMs, mostMs]: readonly [number, number] = [300, 2_500],
 ): void {
   const { world, moreFaults } = cluster;
-  const everyMs = world.between(300, 2_500);
+  const everyMs = world.between(leastMs, mostMs);
   const strike = (): void => {
     if (world.nowMs > untilMs) return;
     world.pick(moreFaults.length > 0 && world.chance(0.5) ? moreFaults : faults)();
@@ -205,7 +206,8 @@ function pickDirectory({ world, directories, directory }: SimulatedCluster): Sim
   return directories.length === 1 ? directory : world.pick(directories);
 }
 
-function nodeLoss(cluster: SimulatedCluster): (() => void)[] {
+/** Disks of nodes are put back from backups. */
+export function nodeLoss(cluster: SimulatedCluster): (() => void)[] {
   const { world, nodes } = cluster;
   return [
     () => cluster.backUpNode(world.pick(nodes)),

@@ -1,4 +1,5 @@
 import type { SimulatedCluster, SimulatedNode } from "./cluster.ts";
+import { digestsOf, headsOf, isQuiet } from "./rest.ts";
 
 const HEALING_MS = 60_000;
 /** Longer than a message, a commit and a heartbeat take together, in milliseconds. */
@@ -12,6 +13,7 @@ export async function heal(cluster: SimulatedCluster): Promise<void> {
   // A cluster whose network loses messages for ever may never be at rest.
   network.faults = { ...network.faults, loss: 0, duplication: 0, reorder: false };
   network.healAll();
+  cluster.over?.mend();
   cluster.isMended = true;
   cluster.auditor.onMended();
   for (const directory of cluster.directories) cluster.startDirectory(directory);
@@ -37,26 +39,28 @@ async function isAtRest(cluster: SimulatedCluster): Promise<boolean> {
   if (!isConverged(cluster) || strays(cluster).length > 0) return false;
   if (cluster.nodes.some(({ process }) => process?.store.isQuarantining === true)) return false;
   // With several directories, a node that has just gone back may send entries again until the preferred directory says how far it has followed the other.
-  if (cluster.directories.length > 1) return true;
-  const heads = cluster.heads();
+  if (cluster.directories.length > 1 && cluster.over === undefined) return true;
+  const heads = headsOf(cluster);
   await cluster.world.run(cluster.world.nowMs + REST_MS);
-  return cluster.heads() === heads && isConverged(cluster);
+  return headsOf(cluster) === heads && isConverged(cluster);
 }
 
 /** The nodes that are not at the preferred directory. */
-function strays({ nodes }: SimulatedCluster): readonly SimulatedNode[] {
+function strays({ nodes, over }: SimulatedCluster): readonly SimulatedNode[] {
+  // Over a stream, nodes go to the nearest, wherever that is.
+  if (over !== undefined) return [];
   return nodes.filter(({ process }) => process?.replica.info().directory !== 0);
 }
 
 function isConverged(cluster: SimulatedCluster): boolean {
   return (
-    cluster.isQuiet() && new Set(cluster.digests().map((digest) => digest.fingerprint)).size === 1
+    isQuiet(cluster) && new Set(digestsOf(cluster).map((digest) => digest.fingerprint)).size === 1
   );
 }
 
 /** Checks that all hold the same data and have nothing left to send. */
 export function checkConverged(cluster: SimulatedCluster): string[] {
-  if (!cluster.isQuiet()) {
+  if (!isQuiet(cluster)) {
     const states = cluster.nodes.map(({ id, process }) =>
       JSON.stringify({ id, status: process?.replica.status, ...process?.replica.info() }),
     );
@@ -65,7 +69,7 @@ export function checkConverged(cluster: SimulatedCluster): string[] {
     }
     return [`not quiet: ${states.join("\n  ")}`];
   }
-  const prints = cluster.digests().map(({ count, fingerprint }) => `${count}:${fingerprint}`);
+  const prints = digestsOf(cluster).map(({ count, fingerprint }) => `${count}:${fingerprint}`);
   return new Set(prints).size === 1 ? [] : [`digests differ: ${prints.join(" ")}`];
 }
 
@@ -76,8 +80,8 @@ export async function checkRest(cluster: SimulatedCluster): Promise<string[]> {
   const away = strays(cluster).map(({ id }) => id);
   if (away.length > 0) return [`not back at the best directory: ${away.join()}`];
   await world.run(world.nowMs + 2_000);
-  const before = cluster.heads();
+  const before = headsOf(cluster);
   await world.run(world.nowMs + 3_000);
-  const after = cluster.heads();
+  const after = headsOf(cluster);
   return after === before ? [] : [`logs grow without writes: ${before} to ${after}`];
 }

@@ -14,8 +14,8 @@ const USAGE = `Usage: npm run simulate -- [first] [count]
          switches each rule off in turn (whose name has \`text\` in it), and counts how many of \`count\` seeds (100)
          fail without it
 
-With --directories <n>, clusters have as many directories, which follow each other. With --conditions, clients write by conditions for the whole
-cluster, in clusters of one directory. With --jobs <n>, as many seeds run at
+With --directories <n>, clusters have as many directories, which follow each other. With --log stream, the log is in a stream of NATS JetStream,
+simulated, and several directories share it. With --conditions, clients write by conditions for the whole cluster, in clusters of one directory. With --jobs <n>, as many seeds run at
 a time, each in a process; by default as many as there are processors. What comes of a seed does not depend on that.
 All of them print each seed that fails as SIM_SEED=<seed>. The exit code tells of failures.`;
 
@@ -28,11 +28,13 @@ const { values, positionals } = parseArgs({
   options: {
     directories: { type: "string", default: "1" },
     conditions: { type: "boolean", default: false },
+    log: { type: "string", default: "sqlite" },
     jobs: { type: "string", default: String(availableParallelism()) },
   },
 });
 const directories = whole(values.directories);
 const processes = whole(values.jobs);
+const given: Pick<Job, "faults"> = faultsGiven();
 const [mode = "1", ...rest] = positionals;
 if (mode === "nightly") await hunt(...nightly(rest));
 else if (mode === "rules") await tableOfRules(whole(rest[0] ?? "100"), rest[1] ?? "");
@@ -46,6 +48,13 @@ function usage(): never {
 function whole(text: string): number {
   const value = Number(text);
   return Number.isSafeInteger(value) && value > 0 ? value : usage();
+}
+
+/** The faults that the options ask for; none for those of each seed. */
+function faultsGiven(): Pick<Job, "faults"> {
+  if (values.log !== "stream" && values.log !== "sqlite") return usage();
+  if (values.log === "stream") return { faults: "stream" };
+  return values.conditions ? { faults: "conditions" } : {};
 }
 
 function nightly([size = "", first]: readonly string[]): [number, number, number] {
@@ -67,8 +76,7 @@ async function hunt(first: number, count: number, durationMs: number): Promise<v
     if (next >= first + count || performance.now() - startedAtMs >= durationMs) return undefined;
     const size = Math.min(BATCH, first + count - next);
     next += size;
-    const faults = values.conditions ? ({ faults: "conditions" } as const) : {};
-    return { first: next - size, count: size, directories, ...faults };
+    return { first: next - size, count: size, directories, ...given };
   };
   await runJobs(processes, job, (result: JobResult) => {
     done += result.job.count;

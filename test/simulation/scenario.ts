@@ -1,6 +1,6 @@
 /** One simulated life of a cluster, drawn from a seed: writes, faults, healing, and then the checks. */
 import type { Promises } from "./auditor.ts";
-import { checkContents, checkCursors, checkStamps } from "./checks.ts";
+import { checkAcknowledged, checkContents, checkCursors, checkStamps } from "./checks.ts";
 import { liveByConditions } from "./conditions-life.ts";
 import { SimulatedCluster } from "./cluster.ts";
 import { allFaults, clockFaults, scheduleFaults, slowDisks, smallLimits } from "./faults.ts";
@@ -10,6 +10,7 @@ import { liveByWrongClocks } from "./clock-life.ts";
 import { drawNetwork } from "./network.ts";
 import { HONEST_PARTS, type ClusterParts } from "./parts.ts";
 import { scheduleSessions } from "./sessions.ts";
+import { liveOverStream } from "./stream/stream-life.ts";
 import { scheduleWork } from "./work.ts";
 import { World } from "./world.ts";
 
@@ -35,9 +36,10 @@ const FAULTS_MS = 12_000;
  * - `clocks`: nodes restart with their clocks set anew, and the directory's clock is set; nothing else.
  * - `horizon`: all faults but wrong clocks, except that some seeds have one wrong clock. Tombstones are kept for seconds, and nodes and directories are away for longer.
  * - `conditions`: nodes and directories are killed, cut off and full; clients write by conditions for the whole cluster.
+ * - `stream`: all faults but wrong clocks, and those of a stream that has the log of all directories.
  * - `time`: the clocks of a minority of the machines are wrong by any amount, and expired values are emptied at once.
  */
-export type Faults = "all" | "clocks" | "conditions" | "horizon" | "time";
+export type Faults = "all" | "clocks" | "conditions" | "horizon" | "stream" | "time";
 
 /** The faults of a seed: a fifth of the seeds have `horizon`, another fifth `time`, the others `all`. */
 export function faultsOf(seed: number): Faults {
@@ -56,6 +58,7 @@ export function simulate(
 ): Promise<Outcome> {
   if (faults === "horizon") return liveBeyondHorizon(seed, parts, directories);
   if (faults === "conditions") return liveByConditions(seed, parts);
+  if (faults === "stream") return liveOverStream(seed, parts, directories);
   if (faults === "time") return liveByWrongClocks(seed, parts, directories);
   return live(seed, parts, faults, directories);
 }
@@ -98,30 +101,4 @@ async function live(
   const { asked, reached } = cluster.auditor;
   const acknowledged = cluster.acknowledged.length;
   return { violations, acknowledged, asked, reached, quarantined: 0, events: world.events };
-}
-
-/**
- * Checks that every node has, of each key with acknowledged writes, the newest of them or a newer write, and none that one of them has
- * replaced. No horizon passes in these simulations, so a deleted key must have its tombstone.
- */
-function checkAcknowledged(cluster: SimulatedCluster): string[] {
-  const violations: string[] = [];
-  const { names, acknowledged } = cluster;
-  const replaced = new Map<string, string>();
-  for (const { name, over } of acknowledged) if (over !== undefined) replaced.set(over, name);
-  for (const { id, process } of cluster.nodes) {
-    for (const { name: written, key } of acknowledged) {
-      const entry = process?.store.get(key);
-      const name = entry && names.nameOf(entry.stamp);
-      const by = name && replaced.get(name);
-      // GUARANTEES.md, "No wrong clock destroys a live value": what its node did not hold when it wrote this once more may be newer, and loses.
-      if (entry !== undefined && names.isRaised(entry.stamp)) continue;
-      if (entry === undefined) violations.push(`${id}: ${key} is lost`);
-      else if (by !== undefined) violations.push(`${id}: ${key} is back at ${name}, after ${by}`);
-      else if (!names.isAtLeast(entry.stamp, written)) {
-        violations.push(`${id}: ${key} is ${name}, although ${written} is newer`);
-      }
-    }
-  }
-  return violations;
 }

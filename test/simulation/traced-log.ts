@@ -13,8 +13,16 @@ export class TracedLog extends MemoryDirectoryLog {
   onCommit: (frame: LogFrame) => void = () => {};
 
   override append(frame: LogFrame, done: Done): void {
+    this.appendWith(frame, done, () => {});
+  }
+
+  /** Appends a frame. What `onDurable` notes is a part of the commit. */
+  protected appendWith(frame: LogFrame, done: Done, onDurable: () => void): void {
     super.append(frame, (failure) => {
-      if (failure === undefined) this.onCommit(frame);
+      if (failure === undefined) {
+        onDurable();
+        this.onCommit(frame);
+      }
       if (this.onStep()) done(failure);
     });
   }

@@ -116,6 +116,7 @@ export class ProcessClock implements Clock {
   readonly #world: World;
   readonly #machine: { skewMs: number };
   #alive = true;
+  #hangsUntilMs = 0;
 
   constructor(world: World, machine: { skewMs: number }) {
     this.#world = world;
@@ -130,14 +131,32 @@ export class ProcessClock implements Clock {
     return this.#world.nowMs;
   }
 
+  /** Whether the process has not died. */
+  get isAlive(): boolean {
+    return this.#alive;
+  }
+
   after(delayMs: number, callback: () => void): () => void {
     let cancelled = false;
     this.#world.schedule(delayMs, () => {
-      if (this.#alive && !cancelled) callback();
+      if (!cancelled) this.run(() => void (cancelled || callback()));
     });
     return () => {
       cancelled = true;
     };
+  }
+
+  /** Calls back now; once the process goes on, if it hangs; and never, if it has died. */
+  run(callback: () => void): void {
+    if (!this.#alive) return;
+    const restMs = this.#hangsUntilMs - this.#world.nowMs;
+    if (restMs <= 0) callback();
+    else this.#world.schedule(restMs, () => this.run(callback));
+  }
+
+  /** The process does nothing for so long, and then goes on as if no time had passed. */
+  hang(ms: number): void {
+    this.#hangsUntilMs = this.#world.nowMs + ms;
   }
 
   die(): void {

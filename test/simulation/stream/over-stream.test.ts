@@ -1,0 +1,44 @@
+/** Clusters whose log is in a stream that loses its leader, acknowledgements and, now and then, its newest messages. */
+import { describe, expect, it } from "vitest";
+
+import { simulateHonestly } from "../seeds.ts";
+
+const SEEDS = Number(process.env["SIM_SEEDS"] ?? 6);
+const BATCHES = 2;
+
+/** Which share of the waits for acknowledgements must succeed in spite of all faults. */
+const SHARE = 0.25;
+
+/** Seeds that once failed, each with its line of story. */
+const HISTORY: readonly (readonly [seed: number, directories: number, story: string])[] = [
+  [28100023, 1, "parts of a snapshot were removed whose last message was not acknowledged"],
+  [28100120, 1, "a server that lagged behind was believed that no snapshot was there"],
+  [28110036, 2, "a directory beside the writer read on where the stream had been set back"],
+];
+
+describe("a cluster over a stream", () => {
+  for (const [seed, directories, story] of HISTORY) {
+    it(`converges at seed ${seed}, where once ${story}`, async () => {
+      const { violations } = await simulateHonestly(seed, "stream", directories);
+      expect(violations, `SIM_SEED=${seed}`).toEqual([]);
+    });
+  }
+});
+
+describe.each([1, 2])("a cluster of %i directories over a stream", (directories) => {
+  const size = Math.ceil(SEEDS / BATCHES);
+  for (let first = 1; first <= SEEDS; first += size) {
+    const last = Math.min(SEEDS, first + size - 1);
+    it(`converges and loses no acknowledged write, seeds ${first} to ${last}`, async () => {
+      let [asked, reached] = [0, 0];
+      for (let seed = first; seed <= last; seed += 1) {
+        const outcome = await simulateHonestly(seed, "stream", directories);
+        expect(outcome.violations, `SIM_SEED=${seed}`).toEqual([]);
+        expect(outcome.acknowledged).toBeGreaterThan(0);
+        asked += outcome.asked.acknowledgements;
+        reached += outcome.reached.acknowledgements;
+      }
+      expect(reached).toBeGreaterThan(SHARE * asked);
+    });
+  }
+});

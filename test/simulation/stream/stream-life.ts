@@ -1,0 +1,67 @@
+/** A simulation of a cluster whose log is in a stream: one directory orders, all serve. */
+import { checkAcknowledged, checkContents, checkCursors, checkStamps } from "../checks.ts";
+import { SimulatedCluster } from "../cluster.ts";
+import { machineFaults, nodeLoss, scheduleFaults, slowDisks, smallLimits } from "../faults.ts";
+import { checkConverged, checkRest, heal } from "../healing.ts";
+import { drawNetwork } from "../network.ts";
+import type { ClusterParts } from "../parts.ts";
+import type { Outcome } from "../scenario.ts";
+import { scheduleSessions } from "../sessions.ts";
+import { scheduleWork } from "../work.ts";
+import { World } from "../world.ts";
+import { drawNats } from "./nats.ts";
+import { streamFaults, streamLoss } from "./stream-faults.ts";
+import { checkOneLog } from "./stream-checks.ts";
+
+/** How long there are faults: long enough for several directories to take over. */
+const FAULTS_MS = 25_000;
+
+/** How long it takes from one fault to the next, on average: with less, nobody writes most of the time. In milliseconds. */
+const FAULT_EVERY_MS = [800, 4_000] as const;
+
+/** How many reactions of promises run before the next event: all that the opening of a log has. */
+const REACTIONS = 30;
+
+/** Runs the simulation of `seed`. */
+export async function liveOverStream(
+  seed: number,
+  parts: ClusterParts,
+  directories: number,
+): Promise<Outcome> {
+  const world = new World(seed);
+  world.reactions = REACTIONS;
+  const network = drawNetwork(world, world.chance(0.3), 20_000);
+  const size = { nodes: 3 + world.below(3), directories, nats: drawNats(world) };
+  const cluster = new SimulatedCluster(world, size, network, parts);
+  const { nodes, over } = cluster;
+  if (over === undefined) throw new Error("Expected a cluster over a stream");
+  slowDisks(cluster, seed);
+  smallLimits(cluster, seed);
+  for (const directory of cluster.directories) cluster.startDirectory(directory);
+  for (const node of nodes) {
+    node.machine.skewMs = world.between(-50, 50);
+    cluster.startNode(node);
+  }
+  const work = { untilMs: FAULTS_MS, size: 3 + world.below(40), ends: 0.2 };
+  scheduleSessions(cluster, scheduleWork(cluster, work), FAULTS_MS);
+  // If a node is restored and the stream set back at once, data may be lost rightly: no disk has them any more.
+  const losesNodes = world.chance(0.5);
+  const losses = losesNodes ? nodeLoss(cluster) : streamLoss(cluster, over);
+  const faults = [...machineFaults(cluster), ...streamFaults(cluster, over), ...losses];
+  scheduleFaults(cluster, FAULTS_MS, faults, FAULT_EVERY_MS);
+  await world.run(FAULTS_MS);
+  await heal(cluster);
+  const violations = [
+    ...cluster.auditor.violations,
+    ...checkConverged(cluster),
+    ...checkAcknowledged(cluster),
+    ...checkContents(cluster),
+    ...checkCursors(cluster),
+    ...checkStamps(cluster),
+    ...(await checkRest(cluster)),
+    ...checkOneLog(cluster, over),
+  ];
+  const { asked, reached } = cluster.auditor;
+  const acknowledged = cluster.acknowledged.length;
+  return { violations, acknowledged, asked, reached, quarantined: 0, events: world.events };
+}
