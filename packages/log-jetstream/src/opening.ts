@@ -221,9 +221,9 @@ class Opening<State extends LogState> {
     return undefined;
   }
 
-  /** What was trimmed does not come back, however long one waits. A snapshot has it, and to fetch that may take long. */
+  /** What was trimmed or lost does not come back, however long one waits. A snapshot has it, and to fetch that may take long. */
   #beginAnew(): undefined {
-    this.#logger.info("the stream was trimmed before this directory had read it");
+    this.#logger.info("the stream was trimmed before this directory had read it, or was set back");
     this.#silentSinceMs = undefined;
     this.#writer = undefined;
     return undefined;

@@ -18,6 +18,8 @@ export class Replay {
   readonly #state: LogState;
   readonly #parts = new RecordParts();
   readonly #lineage: Lineage;
+  /** The last message that counted; undefined before the first. */
+  #counted: StreamPlace | undefined;
   #readThrough: number;
   /** How many records of the next message the state has already. */
   #has = 0;
@@ -33,7 +35,8 @@ export class Replay {
     this.#lineage = new Lineage(place?.id);
     this.#readThrough = place?.sequence ?? 0;
     if (place === undefined) return;
-    const { records } = readPlace(place.id);
+    const { message, records } = readPlace(place.id);
+    this.#counted = { sequence: place.sequence, id: message };
     if (records === undefined) return;
     this.#has = records;
     this.#readThrough -= 1;
@@ -51,7 +54,7 @@ export class Replay {
 
   /**
    * Reads to the end. Resolves to the sequence of the last message when everything is durable; to undefined if the stream was trimmed meanwhile, and
-   * the next message is not there any more.
+   * the next message is not there any more, or was set back, and has gone on without what was read.
    */
   async run(): Promise<number | undefined> {
     const { first, last } = await this.#stream.bounds();
@@ -61,10 +64,22 @@ export class Replay {
     }
     // Another directory has kept a snapshot, and trimmed the stream behind it.
     if (last > this.#readThrough && first > this.#readThrough + 1) return undefined;
+    if (!(await this.#isOfStream())) return undefined;
     while (this.#readThrough < last) {
       await this.apply(await this.#stream.read(this.#readThrough, last));
     }
     return last;
+  }
+
+  /** Whether the stream has the last message that counted. Rejects if its servers do not say. */
+  async #isOfStream(): Promise<boolean> {
+    if (this.#counted === undefined) return true;
+    const { sequence, id } = this.#counted;
+    const found = await this.#stream.get(sequence);
+    if (found !== undefined) return found.id === id;
+    const { first } = await this.#stream.bounds();
+    if (first > sequence) return false;
+    throw new MeridianError("STORE_FAILED", `Expected message ${sequence} in the stream, got none`);
   }
 
   /** Applies the next messages. Resolves when they are durable. */
@@ -89,6 +104,7 @@ export class Replay {
     if (!this.#lineage.counts(message)) return done();
     const { subject, id, sequence, data } = message;
     const place: StreamPlace = { sequence, id };
+    this.#counted = place;
     if (subject === "epoch") {
       this.#parts.drop();
       return this.#state.moveTo(place, done);

@@ -203,17 +203,6 @@ describe("a stream that is not as the database knows it", () => {
     await again.close();
   });
 
-  it("only for a server that lags behind is waited for, and no database is set aside", async () => {
-    const first = await open("lagging");
-    await append(first, 0, [entry("a", 1)]);
-    await first.close();
-    serverOf("lagging").unknowing = 3;
-    const second = await open("lagging");
-    expect([second.committedThrough, serverOf("lagging").unknowing]).toEqual([1, 0]);
-    expect(readdirSync(join(folder, "lagging"))).not.toContain("directory.db.set-aside");
-    await second.close();
-  });
-
   it("that was deleted is begun anew, as another log", async () => {
     const first = await open("deleted");
     await append(first, 0, [entry("a", 1)]);
@@ -228,5 +217,44 @@ describe("a stream that is not as the database knows it", () => {
     const log = await open("ours");
     await log.close();
     await expect(open("ours", "theirs", { cluster: "d" })).rejects.toThrow("of the cluster `d`");
+  });
+});
+
+describe("a stream of which less is known than before", () => {
+  it("because it was set back, and has gone on elsewhere while this one stood by, is found before it takes over", async () => {
+    const server = serverOf("aside");
+    const heard: number[] = [];
+    const serveBeside = async ({ state }: FollowedLog): Promise<StandbyServer> => ({
+      head: state.committedThrough,
+      onFrame: ({ through }) => void heard.push(through),
+      end: async () => {},
+    });
+    const first = await open("aside", "aside-1");
+    await append(first, 0, [entry("a", 1)]);
+    const opening = open("aside", "aside-2", { silenceMs: 600_000, serveBeside });
+    await expect.poll(() => server.followed).toBe(1);
+    await append(first, 1, [entry("lost", 2)]);
+    await expect.poll(() => heard).toEqual([2]);
+    await first.abort();
+    server.cut(2);
+    const other = await open("aside", "aside-3");
+    for (const after of [1, 2, 3]) await append(other, after, [entry(`kept-${after}`, after + 1)]);
+    const before = await told(other);
+    await other.close();
+    const second = await opening;
+    expect(await told(second)).toMatchObject({ ...Object(before), admittedTime: 4 });
+    expect(second.get("lost")).toBeUndefined();
+    await second.close();
+  });
+
+  it("because a server lags behind is waited for, and no database is set aside", async () => {
+    const first = await open("unknowing");
+    await append(first, 0, [entry("a", 1)]);
+    await first.close();
+    serverOf("unknowing").unknowing = 3;
+    const second = await open("unknowing");
+    expect([second.committedThrough, serverOf("unknowing").unknowing]).toEqual([1, 0]);
+    expect(readdirSync(join(folder, "unknowing"))).not.toContain("directory.db.set-aside");
+    await second.close();
   });
 });
