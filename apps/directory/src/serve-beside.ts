@@ -83,7 +83,8 @@ export function serveBeside(
       directory.stop();
       await stop();
     };
-    logger.info("serves nodes beside the directory that writes the log", { cluster });
+    const said = "serves nodes beside the directory that writes the log";
+    logger.info(said, { cluster, url: server.url });
     return {
       get head() {
         return directory.head;

@@ -48,10 +48,10 @@ export interface DirectoryOptions extends Omit<
   /** Told when the log cannot be written any more. The process is to end, and its supervisor to start it anew. */
   readonly onFatal?: (failure: MeridianError) => void;
   /**
-   * Told once if another directory writes the log. This one serves nodes beside it then, until it takes over, and parts with them by `leave`. The
-   * promise of `startDirectory` stays open meanwhile.
+   * Told once if another directory writes the log. This one serves nodes `beside` it then, until it takes over. The promise of `startDirectory` stays
+   * open meanwhile.
    */
-  readonly onStandby?: (leave: () => Promise<void>) => void;
+  readonly onStandby?: (beside: RunningDirectory) => void;
 }
 
 /** The options that may change while a directory runs, the log's left out. */
@@ -115,6 +115,10 @@ export async function startDirectory(given: DirectoryOptions): Promise<RunningDi
     lag: { maxMs: options.lagMax },
     limits: rateLimitsOf(settled),
   };
+  const reload: RunningDirectory["reload"] = (changed) => {
+    if (changed !== undefined) change({ ...changing, server, logger }, changed);
+    return security.reload(changed);
+  };
   let opened: OpenLog;
   const running = notRunning();
   const health = new LogHealth(logger);
@@ -131,7 +135,7 @@ export async function startDirectory(given: DirectoryOptions): Promise<RunningDi
     const expiryNowMs = (): number | undefined => running.directory?.clocks.confirmedNowMs;
     const store = { path, durability, clock, expiryNowMs, random, logger, tuning, onDamaged };
     const beside = serveBeside(parts, { server, health, running, watch });
-    const events = { ...streamEvents(options, server, running), serveBeside: beside };
+    const events = { ...streamEvents(options, server, running, reload), serveBeside: beside };
     opened = await openLog({ ...options, store, ...events });
   } catch (failure) {
     await server.close(0);
@@ -149,10 +153,7 @@ export async function startDirectory(given: DirectoryOptions): Promise<RunningDi
   let stopped: Promise<void> | undefined;
   return {
     url,
-    reload: (changed) => {
-      if (changed !== undefined) change({ ...changing, server, logger }, changed);
-      return security.reload(changed);
-    },
+    reload,
     stop: () => (stopped ??= stop()),
   };
 }

@@ -119,7 +119,7 @@ export class ManagedProcess {
     return running.has(this.#child);
   }
 
-  /** The URL at which the program listens; empty until it does. */
+  /** The URL at which the program listens, also while it stands by; empty before. */
   get url(): string {
     return this.#url;
   }
@@ -180,7 +180,10 @@ export class ManagedProcess {
   }
 
   #hear({ type, url, status }: Record<string, unknown>, listening: (url: string) => void): void {
-    if (type === "status" && typeof status === "string") this.#status = status;
+    if (type === "status" && typeof status === "string") {
+      this.#status = status;
+      if (typeof url === "string") this.#url = url;
+    }
     if (type !== "listening" || typeof url !== "string") return;
     this.#url = url;
     listening(url);

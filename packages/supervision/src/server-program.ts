@@ -21,17 +21,17 @@ import { readAgain } from "./read-again.ts";
 import { SERVER_EXIT } from "./server-exit.ts";
 
 /** The functions of its process that a server may use. */
-export interface ServerProcess {
+export interface ServerProcess<Values> {
   readonly logger: Logger;
   /** Sends a message to the parent process, if there is an IPC channel. */
   readonly tell: (message: Readonly<Record<string, unknown>>) => void;
   /** Ends the process at once with exit code 1, so that its supervisor starts it again. */
   readonly fail: () => void;
   /**
-   * Tells systemd and the parent process that the server waits until another one is gone, and lets a signal end it until `start` resolves: once `leave`
-   * has parted with whoever it serves meanwhile, or after two seconds.
+   * Tells systemd and the parent process that the server waits until another one is gone, and where it listens meanwhile. Until `start` resolves, a signal
+   * ends it once `beside` has parted with whoever it serves, or after two seconds, and SIGHUP reloads `beside`.
    */
-  readonly standBy: (leave?: () => Promise<void>) => void;
+  readonly standBy: (beside?: RunningServer<Values>) => void;
 }
 
 /** A running server. */
@@ -52,7 +52,7 @@ export interface ServerProgram<Values extends LogSettings> extends ProgramDescri
   /** Parses the command line and the other sources of options. Throws `OptionsError`. */
   parse(sources: OptionSources): ParsedOptions<Values>;
   /** Starts the server. Resolves once it listens. */
-  start(values: Values, process: ServerProcess): Promise<RunningServer<Values>>;
+  start(values: Values, process: ServerProcess<Values>): Promise<RunningServer<Values>>;
 }
 
 /** Runs a program in this process, which exits with 0, with 1 if it failed, or with 2 if it cannot run as it is configured. */
@@ -89,6 +89,8 @@ async function serve<Values extends LogSettings>(
   const fail = (): void => process.exit(SERVER_EXIT.failed);
   let server: RunningServer<Values> | undefined;
   let current = values;
+  /** Whether something was to be reloaded before anything was there that reloads it. */
+  let isMissed = false;
   // SIGHUP also comes when the terminal that started this program is closed.
   process.on("SIGHUP", () => {
     logger.info("received SIGHUP and goes on: certificates and options are read again");
@@ -98,16 +100,26 @@ async function serve<Values extends LogSettings>(
       log.level = changed.logLevel;
       log.format = changed.logFormat;
     }
+    isMissed ||= server === undefined;
     void server?.reload?.(changed);
   });
+  const use = (next: RunningServer<Values>): void => {
+    server = next;
+    if (isMissed) void next.reload?.(current);
+    isMissed = false;
+  };
   const starting = new Starting(logger);
-  const standBy = (leave?: () => Promise<void>): void => starting.standBy(leave);
-  server = await program.start(values, { logger, tell, fail, standBy });
+  const standBy = (beside?: RunningServer<Values>): void => {
+    if (beside !== undefined) use(beside);
+    starting.standBy(beside);
+  };
+  const started = await program.start(values, { logger, tell, fail, standBy });
+  use(started);
   starting.end();
-  notifyReady(`listening on ${server.url}`);
+  notifyReady(`listening on ${started.url}`);
   startWatchdog(systemClock);
-  stopOnSignal(server, logger);
-  tell({ type: "listening", url: server.url });
+  stopOnSignal(started, logger);
+  tell({ type: "listening", url: started.url });
 }
 
 /** The time in which a server starts, and perhaps waits for another one to be gone. Whoever waits has all that it is to have, so for systemd it is started. */
@@ -123,13 +135,13 @@ class Starting {
     this.#endExtending = extendStart(systemClock);
   }
 
-  standBy(leave?: () => Promise<void>): void {
-    if (leave !== undefined) this.#leave = leave;
+  standBy(beside?: Pick<RunningServer<never>, "url" | "stop">): void {
+    if (beside !== undefined) this.#leave = () => beside.stop();
     this.#endExtending();
     notifyReady("stands by until the server that works now is gone");
     this.#endWatchdog = startWatchdog(systemClock);
     for (const signal of STOP_SIGNALS) process.on(signal, this.#stop);
-    tell({ type: "status", status: "standby" });
+    tell({ type: "status", status: "standby", ...(beside && { url: beside.url }) });
   }
 
   end(): void {

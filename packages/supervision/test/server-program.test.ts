@@ -12,7 +12,7 @@ function serverOf(start: string): string {
   return `
     import { runServer } from ${JSON.stringify(SUPERVISION)};
     await runServer({
-      name: "server", summary: "", options: {},
+      name: "server", summary: "", options: [],
       version: () => "1",
       parse: () => ({ kind: "run", values: { logLevel: "error", logFormat: "text" } }),
       start: async (_, { standBy }) => { ${start} },
@@ -85,7 +85,7 @@ describe.skipIf(reason !== undefined)(`a server that stands by under systemd${sk
       ]) {
         const program = run(
           serverOf(`
-            standBy(${leave});
+            standBy({ url: "http://y", stop: ${leave} });
             setImmediate(() => process.kill(process.pid, "SIGTERM"));
             return new Promise((resolve) => setTimeout(resolve, 60_000));`),
         );
@@ -117,3 +117,26 @@ describe.skipIf(reason !== undefined)(`a server that stands by under systemd${sk
     TIME_LIMIT_MS,
   );
 });
+
+describe.skipIf(reason !== undefined)(
+  `a server that gets SIGHUP before it has started${skipped}`,
+  () => {
+    it(
+      "reloads on SIGHUP while it stands by, and once it can what it was to reload before",
+      async () => {
+        const server = `{ url: "http://y", stop: async () => {}, reload: async () => process.exit(6) }`;
+        const hangUp = `const heard = new Promise((resolve) => process.once("SIGHUP", resolve)); process.kill(process.pid, "SIGHUP"); await heard;`;
+        for (const start of [
+          `standBy(${server}); ${hangUp} return new Promise(() => {});`,
+          `${hangUp} standBy(${server}); return new Promise(() => {});`,
+          `${hangUp} return ${server};`,
+        ]) {
+          expect(await run(serverOf(`setTimeout(() => {}, 60_000); ${start}`)).ended()).toBe(
+            "ended by exit 6",
+          );
+        }
+      },
+      TIME_LIMIT_MS,
+    );
+  },
+);

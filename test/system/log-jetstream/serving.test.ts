@@ -216,6 +216,7 @@ describe.skipIf(!HAS_NATS)(
     it("serve nodes beside the one that orders: a set at one is read at the other, one of two conditions holds, and each knows all nodes", async () => {
       const pair = await Pair.start();
       await pair.spread(1);
+      expect(pair.directories[1]?.url).toBe(pair.urls[1]);
       await putValue(pair.url(1), "at-the-second", "two", { ack: "all" });
       await putValue(pair.url(0), "at-the-first", "one", { ack: "all" });
       expect(await getText(pair.url(0), "at-the-second")).toBe("two");
