@@ -4,16 +4,25 @@
  * The directory is a process of its own; the nodes are in this one, each with a connection of its own, and say what the protocol asks of a node: greeting,
  * heartbeats, what they have applied. Ends with 1 if they take longer than a minute to join, a change longer than a second, or if one loses its link.
  *
- * Usage: npm run bench:members [nodes] [seconds at rest]
+ * With `--log nats`, the log is in a stream of one nats-server; with `--beside`, the nodes are at a directory that serves beside the one that writes it, and
+ * what that one uses at rest is told, too.
+ *
+ * Usage: npm run bench:members -- [--log nats] [--beside] [nodes] [seconds at rest]
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { parseArgs } from "node:util";
 import { Program, request, until } from "@meridian/harness";
 
+import { NatsServers } from "../support/nats-servers.ts";
 import { LightNode, type Received } from "./light-node.ts";
 
-const [COUNT = 1_000, REST_SECONDS = 20] = process.argv.slice(2).map(Number);
+const { values: flags, positionals } = parseArgs({
+  options: { log: { type: "string" }, beside: { type: "boolean", default: false } },
+  allowPositionals: true,
+});
+const [COUNT = 1_000, REST_SECONDS = 20] = positionals.map(Number);
 const ROUNDS = 5;
 const JOIN_MS_MAX = 60_000;
 const CHANGE_MS_MAX = 1_000;
@@ -166,17 +175,46 @@ async function measureChanges(members: Members): Promise<void> {
   });
 }
 
+/** The directory that the nodes are at, and the one that writes the log. */
+interface Directories {
+  readonly directory: Program;
+  readonly writer: Program;
+  readonly end: () => Promise<void>;
+}
+
+async function startDirectories(folder: string): Promise<Directories> {
+  const servers = flags.log === "nats" || flags.beside ? new NatsServers() : undefined;
+  await servers?.start();
+  const spawn = (name: string): Promise<Program> => {
+    const args = ["--port=0", `--data=${join(folder, name)}`];
+    if (servers !== undefined) args.push(`--log=${servers.url}`);
+    return Program.spawn({ name, program: "directory", args });
+  };
+  const writer = await spawn("writer");
+  await writer.listens();
+  const directory = flags.beside ? await spawn("beside") : writer;
+  if (directory !== writer) {
+    const serves = (line: string): boolean => line.includes("serves nodes beside");
+    await until("the directory serves", () => directory.lines.some(serves));
+    await until("it has its writer", async () => (await request(`${directory.url}/readyz`)).ok);
+  }
+  const end = async (): Promise<void> => {
+    await Promise.all([directory.kill(), writer.kill()]);
+    await servers?.stop();
+  };
+  return { directory, writer, end };
+}
+
 async function main(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "meridian-members-"));
-  const args = ["--port=0", `--data=${folder}`];
-  const directory = await Program.start({ name: "directory", program: "directory", args });
+  const { directory, writer, end } = await startDirectories(folder);
   const members = new Members();
   try {
     let asker = new Asker(directory.url);
     const startMs = performance.now();
     await members.join(directory.url, COUNT);
     const joinedMs = performance.now() - startMs;
-    const joiningMs = directory.cpuMs;
+    const [joiningMs, writerMs] = [directory.cpuMs, writer.cpuMs];
     console.log(
       `${COUNT} nodes have joined after ${(joinedMs / 1_000).toFixed(1)} s (the directory has had a core for ${(joiningMs / 1_000).toFixed(1)} s); ${await asker.end()}`,
     );
@@ -184,9 +222,13 @@ async function main(): Promise<void> {
 
     asker = new Asker(directory.url);
     await new Promise((resolve) => setTimeout(resolve, REST_SECONDS * 1_000));
-    const share = (directory.cpuMs - joiningMs) / (REST_SECONDS * 10);
+    const share = (fromMs: number, toMs: number): string =>
+      ((toMs - fromMs) / (REST_SECONDS * 10)).toFixed(0);
+    const beside = flags.beside
+      ? `, the one that writes at ${share(writerMs, writer.cpuMs)} %`
+      : "";
     console.log(
-      `at rest for ${REST_SECONDS} s: directory at ${share.toFixed(0)} % of a core; ${await asker.end()}`,
+      `at rest for ${REST_SECONDS} s: directory at ${share(joiningMs, directory.cpuMs)} % of a core${beside}; ${await asker.end()}`,
     );
     console.log(`the directory has ${(directory.memoryBytes / 2 ** 20).toFixed(0)} MiB in use`);
 
@@ -199,7 +241,7 @@ async function main(): Promise<void> {
     if (there !== COUNT - ROUNDS) failures.push(`${there} nodes are there at the end`);
   } finally {
     for (const node of members.nodes) node.leave();
-    await directory.kill();
+    await end();
     rmSync(folder, { recursive: true, force: true });
   }
 }

@@ -189,11 +189,11 @@ export class Fleet {
     return this.servers.stateOf(STREAM);
   }
 
-  /** Kills all directories and regions, and starts others on empty disks: they have only what the stream has. */
-  async replaceAll(): Promise<void> {
+  /** Kills all directories and regions, and starts others on empty disks: they have only what the stream has. Resolves to their one digest. */
+  async replaceAll(): Promise<string> {
     await this.#killAll();
     await this.#open("second");
-    await this.converged();
+    return await this.converged();
   }
 
   async dispose(): Promise<void> {

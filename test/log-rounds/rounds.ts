@@ -95,9 +95,9 @@ export async function killInRounds(options: RoundsOptions): Promise<RoundsReport
     }
     await Promise.all([writers.stop(), counters.stop()]);
     const tookMs = performance.now() - beganMs;
-    await fleet.converged();
+    const before = await fleet.converged();
     const { messages = 0, first_seq: first = 0 } = (await fleet.streamState()) ?? {};
-    await fleet.replaceAll();
+    const after = await fleet.replaceAll();
     const { acknowledged, unanswered } = progress;
     const wrong = await counters.violations();
     const { done, unknown, operations } = counters;
@@ -110,7 +110,12 @@ export async function killInRounds(options: RoundsOptions): Promise<RoundsReport
       p99Ms: quantileOf(writers.tookMs, 0.99),
       messages,
       first,
-      lost: await lostOf(writers.ledger, fleet.regions),
+      lost: [
+        ...(await lostOf(writers.ledger, fleet.regions)),
+        ...(before === after
+          ? []
+          : [`the digest was ${before}, and from the stream it is ${after}`]),
+      ],
       counted: { done, unknown, operations, wrong },
     };
   } catch (cause) {
