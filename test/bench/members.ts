@@ -235,10 +235,18 @@ async function main(): Promise<void> {
     asker = new Asker(directory.url);
     await measureChanges(members);
     console.log(`meanwhile ${await asker.end()}`);
-    const response = await request(`${directory.url}/nodes`);
-    const { nodes } = (await response.json()) as { readonly nodes: readonly { status: string }[] };
-    const there = nodes.filter(({ status }) => status !== "gone").length;
-    if (there !== COUNT - ROUNDS) failures.push(`${there} nodes are there at the end`);
+    const there = async (): Promise<number> => {
+      const response = await request(`${directory.url}/nodes`);
+      const { nodes } = (await response.json()) as {
+        readonly nodes: readonly { status: string }[];
+      };
+      return nodes.filter(({ status }) => status !== "gone").length;
+    };
+    // A directory beside the one that writes is told once a second who is there.
+    const areGone = async (): Promise<boolean> => (await there()) === COUNT - ROUNDS;
+    await until("who has left is gone", areGone).catch((cause: unknown) => {
+      failures.push(String(cause));
+    });
   } finally {
     for (const node of members.nodes) node.leave();
     await end();
