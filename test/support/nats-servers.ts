@@ -22,6 +22,8 @@ export const NATS_VERSION = version ?? "none";
 export interface NatsOptions {
   /** Default: one server alone. */
   readonly servers?: number;
+  /** How the names of the servers begin: no two that hear of each other may have one name. Default: `nats`. */
+  readonly name?: string;
   /** Further lines of the configuration. */
   readonly config?: string;
   /** Default: true. */
@@ -41,6 +43,7 @@ interface Server {
 
 /** What a server tells about its streams. */
 interface JetStreamNews {
+  readonly meta_cluster?: { readonly leader?: string };
   readonly account_details?: readonly { readonly stream_detail?: readonly StreamNews[] }[];
 }
 
@@ -82,7 +85,8 @@ export class NatsServers {
     const count = this.#options.servers ?? 1;
     const routes = await Promise.all(Array.from({ length: count }, freePort));
     for (const [index, route] of routes.entries()) {
-      const [name, port, monitor] = [`nats-${index}`, await freePort(), await freePort()];
+      const name = `${this.#options.name ?? "nats"}-${index}`;
+      const [port, monitor] = [await freePort(), await freePort()];
       const file = join(this.folder, `${name}.conf`);
       const server = { name, port, monitor, file, process: undefined };
       writeFileSync(file, this.#configOf(server, route, count > 1 ? routes : []));
@@ -109,6 +113,12 @@ export class NatsServers {
     const ended = once(child, "exit");
     child.kill(signal);
     await ended;
+  }
+
+  /** Whether the servers have chosen who leads JetStream. */
+  async hasLeader(): Promise<boolean> {
+    const all = await Promise.all(this.#servers.map((server) => jetStreamNewsOf(server)));
+    return all.every((news) => Boolean(news?.meta_cluster?.leader));
   }
 
   /** The index of the server that leads a stream; undefined while none does. */
@@ -170,16 +180,18 @@ export class NatsServers {
   }
 }
 
-/** What a server knows of a stream; undefined if it does not run or does not have it. */
-async function newsOf(
-  { monitor, process }: Server,
-  stream: string,
-): Promise<StreamNews | undefined> {
+/** What a server knows of JetStream; undefined if it does not run. */
+async function jetStreamNewsOf({ monitor, process }: Server): Promise<JetStreamNews | undefined> {
   if (process === undefined || process.exitCode !== null || process.signalCode !== null) {
     return undefined;
   }
   const answer = await fetch(`http://127.0.0.1:${monitor}/jsz?streams=true`);
-  const { account_details: accounts = [] } = (await answer.json()) as JetStreamNews;
+  return (await answer.json()) as JetStreamNews;
+}
+
+/** What a server knows of a stream; undefined if it does not run or does not have it. */
+async function newsOf(server: Server, stream: string): Promise<StreamNews | undefined> {
+  const { account_details: accounts = [] } = (await jetStreamNewsOf(server)) ?? {};
   const streams = accounts.flatMap(({ stream_detail: all = [] }) => all);
   return streams.find(({ name }) => name === stream);
 }

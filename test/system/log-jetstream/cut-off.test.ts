@@ -7,7 +7,7 @@ import {
   FIVE_PLACES,
   LinkProxy,
   placeArguments,
-  Program,
+  type Program,
   regionArguments,
   until,
 } from "@meridian/local-cluster";
@@ -15,30 +15,12 @@ import { describe, expect, it, onTestFinished } from "vitest";
 
 import { freePort } from "../../support/free-port.ts";
 import { HAS_NATS, NATS_VERSION, NatsServers } from "../../support/nats-servers.ts";
+import { reachesLog, start } from "../../support/spawned.ts";
 
 function temporary(): string {
   const folder = mkdtempSync(join(tmpdir(), "meridian-cut-off-"));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
-}
-
-async function start(
-  program: "directory" | "region",
-  name: string,
-  args: readonly string[],
-): Promise<Program> {
-  const started = await Program.spawn({ name, program, args });
-  onTestFinished(() => started.kill());
-  return started;
-}
-
-async function put(region: Program, key: string): Promise<boolean> {
-  const answer = await fetch(`${region.url}/cache/${key}?ack=directory`, {
-    method: "PUT",
-    body: key,
-  });
-  const { acknowledged } = (await answer.json()) as { acknowledged?: { reached: boolean } };
-  return acknowledged?.reached === true;
 }
 
 /** Whether a directory has the link of a node that is ready. */
@@ -77,14 +59,14 @@ describe.skipIf(!HAS_NATS)(`a log on nats-server ${NATS_VERSION} (needs nats-ser
       ...regionArguments(place, urls),
     ]);
     await region.listens();
-    await until("a write is acknowledged", () => put(region, "before"));
+    await until("a write is acknowledged", () => reachesLog(region, "before"));
 
     line.cut();
     // It writes nothing, so it waits for nothing, and would never leave by itself.
     await until("the region is at the standby", () => hasNode(urls[1]), 90_000);
     expect(first.lines.join("\n")).toMatch(/nodes are sent to other directories/);
     expect(first.isRunning).toBe(true);
-    expect(await put(region, "after")).toBe(true);
+    expect(await reachesLog(region, "after")).toBe(true);
 
     line.heal();
     const { code } = await first.exited;
