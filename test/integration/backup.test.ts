@@ -146,7 +146,10 @@ it("restores a directory, to whose log nodes that are further bring what it lack
   expect(await meridian("restore", file, "--data", data)).toMatchObject({ exitCode: 0 });
   const { logger, lines } = restores();
   const restored = await ready(startSmallDirectory({ data, port, logger }));
-  expect(lines).toEqual([expect.stringContaining(`file=${file}`)]);
+  expect(lines).toEqual([
+    expect.stringContaining(`file=${file}`),
+    expect.stringContaining("conditions of scope=cluster are not decided any more"),
+  ]);
   await until("the node is back", async () => {
     const told = await (await fetch(`${restored.url}/nodes/oslo`)).json();
     return (told as { readonly status: string }).status === "ready";

@@ -79,6 +79,18 @@ export function readLogState(database: Database.Database): LogStateRow {
   return row;
 }
 
+/** Reads the state of the horizon, of which the state row has a part. */
+export function readHorizonState(
+  database: Database.Database,
+  { horizon, frozenUntilMs }: LogStateRow,
+): HorizonState {
+  const marks = database
+    .prepare<[], [number, number]>("SELECT at_ms, sequence FROM horizon_marks ORDER BY id")
+    .raw()
+    .all() as [number, number][];
+  return { horizon, frozenUntilMs, marks };
+}
+
 /** Creates the journal of the directory on the writer thread. */
 export function directoryJournal(
   database: Database.Database,

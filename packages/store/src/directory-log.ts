@@ -14,9 +14,9 @@ import type { DirectoryLog, Done, EntryMark, LogDoubt, SummaryPage } from "@meri
 import { randomIdentity } from "@meridian/runtime";
 import type Database from "better-sqlite3";
 import type { DiskBytes } from "./disk.ts";
-import { readAdmitted, readEpochs, readLogState, type LogStateRow } from "./directory-journal.ts";
+import { readAdmitted, readEpochs, readHorizonState, readLogState } from "./directory-journal.ts";
 import { readCursors } from "./cursor-table.ts";
-import { readDoubt } from "./doubt-table.ts";
+import { doubtRestored, readDoubt } from "./doubt-table.ts";
 import { readPlace, type StreamPlace } from "./stream-place.ts";
 import { countingSummaries, EntryTable, reading, type EntryFacts } from "./entry-table.ts";
 import { frameWrite } from "./frame-write.ts";
@@ -72,7 +72,10 @@ export function openDirectoryLog(options: DirectoryLogOptions): Promise<SqliteDi
     make: (parts: Parts): SqliteDirectoryLog =>
       new SqliteDirectoryLog(parts, randomIdentity(random)),
     load: (log: SqliteDirectoryLog): Promise<void> => log.load(),
-    begin: (log: SqliteDirectoryLog): Promise<void> => log.begin(),
+    begin: async (log: SqliteDirectoryLog, wasRestored: boolean): Promise<void> => {
+      await log.begin();
+      if (wasRestored) await doubtRestored(log, options.clock.nowMs());
+    },
   };
   return openStore("directory", options, preparation);
 }
@@ -116,7 +119,7 @@ export class SqliteDirectoryLog implements DirectoryLog {
     this.#table = new EntryTable(database, onDamaged);
     const state = readLogState(database);
     this.logId = state.logId;
-    this.#horizonState = horizonStateOf(database, state);
+    this.#horizonState = readHorizonState(database, state);
     this.#purgedThrough = database.prepare<[], number>("SELECT purged_through FROM state").pluck();
     this.#foldedThrough = state.foldedThrough;
     this.#committedThrough = lastSequence(database);
@@ -486,17 +489,6 @@ export class SqliteDirectoryLog implements DirectoryLog {
     );
     for (const { incarnation, ...mark } of marks.iterate()) this.#marks.set(incarnation, mark);
   }
-}
-
-function horizonStateOf(
-  database: Database.Database,
-  { horizon, frozenUntilMs }: LogStateRow,
-): HorizonState {
-  const marks = database
-    .prepare<[], [number, number]>("SELECT at_ms, sequence FROM horizon_marks ORDER BY id")
-    .raw()
-    .all() as [number, number][];
-  return { horizon, frozenUntilMs, marks };
 }
 
 function isSameScope(a: PurgeScope, b: PurgeScope): boolean {

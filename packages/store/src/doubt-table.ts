@@ -1,5 +1,7 @@
-import type { LogDoubt } from "@meridian/ports";
+import type { DirectoryLog, LogDoubt } from "@meridian/ports";
 import type Database from "better-sqlite3";
+
+import type { StreamPlace } from "./stream-place.ts";
 
 /** Reads why the log may lack something; null if nothing is known. */
 export function readDoubt(database: Database.Database): LogDoubt | null {
@@ -17,4 +19,24 @@ export function doubtWriter(database: Database.Database): (doubt: LogDoubt | nul
     remove.run();
     if (doubt !== null) insert.run(doubt.why, doubt.sinceMs);
   };
+}
+
+/**
+ * Doubts a log that was restored: a backup lacks what was decided after it. Where the log is made from a stream, the message at its place tells whether
+ * it lacks anything. Resolves once that is durable, or waits for the disk as everything after it will.
+ */
+export async function doubtRestored(
+  log: Pick<DirectoryLog, "doubt" | "saveDoubt" | "stall"> & {
+    readonly place: StreamPlace | undefined;
+  },
+  sinceMs: number,
+): Promise<void> {
+  if (log.place !== undefined || log.doubt !== null) return;
+  const doubt = { why: "its data was restored from a backup", sinceMs };
+  const saved = new Promise<void>((resolve, reject) => {
+    log.saveDoubt(doubt, (failure) => (failure === undefined ? resolve() : reject(failure)));
+  });
+  // A full disk keeps nobody from opening the log.
+  if (log.stall === undefined) await saved;
+  else saved.catch(() => {});
 }

@@ -4,7 +4,7 @@ import type { MeridianError } from "@meridian/protocol";
 import { randomIdentity } from "@meridian/runtime";
 import type Database from "better-sqlite3";
 import { diskBytes, diskErrno, type DiskBytes } from "./disk.ts";
-import { removeRestoreMark, tellRestored } from "./backup/restore-mark.ts";
+import { isRestored, removeRestoreMark, tellRestored } from "./backup/restore-mark.ts";
 import { makeReadOnly, openDatabaseFile, type DatabaseFile } from "./database-file.ts";
 import type { StoreKind } from "./schema.ts";
 import { asStoreError, type OnDamaged } from "./store-error.ts";
@@ -20,8 +20,8 @@ export interface Preparation<Store, Write extends JournalWrite, Facts> {
   readonly make: (parts: StoreParts<Write, Facts>) => Store;
   /** Reads what the store keeps in memory, in steps. Nothing is written before it is done. */
   readonly load: (store: Store) => Promise<void>;
-  /** Runs when the store can be written; it is open when this is done. */
-  readonly begin?: (store: Store) => Promise<void>;
+  /** Runs when the store can be written; it is open when this is done. `wasRestored`: its database comes from a backup, and was not open since. */
+  readonly begin?: (store: Store, wasRestored: boolean) => Promise<void>;
 }
 
 /** What both stores are made of: a database that is ours alone, read by this thread and written by another. */
@@ -129,7 +129,7 @@ export async function openStore<Store, Write extends JournalWrite, Facts>(
     const store = make(parts);
     await load(store);
     await parts.open();
-    await begin?.(store);
+    await begin?.(store, isRestored(options.path));
     tellRestored(options.path, options.logger);
     return store;
   } catch (cause) {

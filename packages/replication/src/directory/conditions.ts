@@ -100,7 +100,7 @@ export class Conditions implements Decider {
     return {
       decides: why === undefined,
       why: why ?? null,
-      doubtSinceMs: this.#doubt?.sinceMs ?? null,
+      doubtSinceMs: (this.#doubt ?? this.#context.log.doubt)?.sinceMs ?? null,
     };
   }
 
@@ -120,7 +120,8 @@ export class Conditions implements Decider {
   /** Decides again, with the log as it is. Returns the doubt that ends; null for none. Calls back once that is durable. */
   accept(done: Done): LogDoubt | null {
     const { log, logger } = this.#context;
-    const ended = this.#doubt;
+    const ended = this.#doubt ?? log.doubt;
+    this.#doubt = ended;
     if (ended === null) {
       queueMicrotask(done);
       return null;
@@ -277,7 +278,9 @@ export class Conditions implements Decider {
   #hindrance(): string | undefined {
     if (this.#parts.peers.names.length > 0)
       return "Directories that follow each other (`--peer`) have no common order; one directory, or a log on NATS JetStream, has";
-    return doubtText(this.#doubt) ?? this.#context.log.stall?.message;
+    const { log } = this.#context;
+    // The log may have found a doubt itself, and been unable to write it when it was opened.
+    return doubtText(this.#doubt ?? log.doubt) ?? log.stall?.message;
   }
 
   #ahead({ time }: Stamp): string | undefined {

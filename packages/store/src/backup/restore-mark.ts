@@ -30,6 +30,11 @@ export function removeRestoreMark(path: string): void {
   rmSync(fileOf(path), { force: true });
 }
 
+/** Whether the database at `path` was restored, and the log has not been told yet. */
+export function isRestored(path: string): boolean {
+  return existsSync(fileOf(path));
+}
+
 /** Tells the log, once, that the database at `path` was restored, and from what. */
 export function tellRestored(path: string, logger: Logger): void {
   if (!existsSync(fileOf(path))) return;
