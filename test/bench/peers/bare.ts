@@ -6,7 +6,7 @@ import { ROOT } from "@meridian/harness";
 import { HttpConnection } from "../http-connection.ts";
 import { startFromSource } from "./from-source.ts";
 import type { HttpServed } from "./http-row.ts";
-import { nearestScript } from "./nearest.ts";
+import { nearestInTurn } from "./nearest.ts";
 import { putScript } from "./put-script.ts";
 import type { Workplace } from "./workplace.ts";
 
@@ -29,7 +29,7 @@ export async function serveBare(
     connection.close();
     if (body !== bodies.GET) throw new Error(`Expected the fixed answer, got \`${body}\``);
   };
-  const scripts = { get: undefined, put: putScript, nearest: nearestScript };
+  const scripts = { get: undefined, put: putScript, nearest: nearestInTurn };
   const script = scripts[row]?.(workplace, "/");
   return { url, script, pids: [bare.pid], check, stop: bare.stop };
 }

@@ -27,7 +27,7 @@ export const HEADS: readonly RowHead[] = [
     name: "nearest",
     title: "GET /nearest, three of all nodes",
     method:
-      "`wrk -t1 -c50` asks the part of a directory that answers over HTTP for the nodes near 1 000 places in turn. The nodes are made up, spread over the Earth, and read anew ten times a second: a directory has links with up to 3 000. The bare server answers as many bytes.",
+      "`wrk -t1 -c50` asks the part of a directory that answers over HTTP for the nodes near 1 000 places in turn, for which a directory keeps its answers, or never for the same place twice. The nodes are made up, spread over the Earth, and read anew ten times a second: a directory has links with up to 3 000. The bare server answers as many bytes.",
     figures: [RATE, CPU],
     yardstick: YARDSTICK,
   },

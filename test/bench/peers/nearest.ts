@@ -12,16 +12,39 @@ import type { Workplace } from "./workplace.ts";
 const FILE = join(ROOT, "apps/directory/bench/nearest.ts");
 const PLACES = 1_000;
 
+/** Which places are asked for: 1 000 in turn, or each place only once. */
+export type Places = "in-turn" | "once";
+
 /** Writes a script of `wrk` that asks for the nodes near 1 000 places in turn, and returns the script's path. */
-export function nearestScript(workplace: Workplace): string {
-  const script = join(workplace.folder("wrk"), "nearest.lua");
-  const lines = [
+export function nearestInTurn(workplace: Workplace): string {
+  return nearestScript(workplace, "in-turn");
+}
+
+function nearestScript(workplace: Workplace, places: Places): string {
+  const script = join(workplace.folder("wrk"), `nearest-${places}.lua`);
+  writeFileSync(script, (places === "once" ? ONCE : inTurn()).join("\n"));
+  return script;
+}
+
+const PLACE = "math.random() * 178 - 89, math.random() * 358 - 179";
+const REQUEST = 'wrk.format(nil, string.format("/nearest?lat=%.4f&lon=%.4f", lat, lon))';
+
+const ONCE: readonly string[] = [
+  "request = function()",
+  `  local lat, lon = ${PLACE}`,
+  `  return ${REQUEST}`,
+  "end",
+  "",
+];
+
+function inTurn(): readonly string[] {
+  return [
     "local asked, n = {}, 0",
     "init = function()",
     "  math.randomseed(7)",
     `  for i = 1, ${PLACES} do`,
-    "    local lat, lon = math.random() * 178 - 89, math.random() * 358 - 179",
-    '    asked[i] = wrk.format(nil, string.format("/nearest?lat=%.4f&lon=%.4f", lat, lon))',
+    `    local lat, lon = ${PLACE}`,
+    `    asked[i] = ${REQUEST}`,
     "  end",
     "end",
     "request = function()",
@@ -30,12 +53,14 @@ export function nearestScript(workplace: Workplace): string {
     "end",
     "",
   ];
-  writeFileSync(script, lines.join("\n"));
-  return script;
 }
 
 /** What a directory with so many nodes answers over HTTP. */
-export async function serveNearest(workplace: Workplace, nodes: number): Promise<HttpServed> {
+export async function serveNearest(
+  workplace: Workplace,
+  nodes: number,
+  places: Places = "in-turn",
+): Promise<HttpServed> {
   const { url, pid, stop } = await startFromSource("directory", FILE, String(nodes));
   const check = async (): Promise<void> => {
     const connection = await HttpConnection.open(url);
@@ -44,5 +69,5 @@ export async function serveNearest(workplace: Workplace, nodes: number): Promise
     const told = body.match(/"distanceMeters":/g) ?? [];
     if (status !== 200 || told.length !== 3) throw new Error(`Expected three nodes, got ${body}`);
   };
-  return { url, script: nearestScript(workplace), pids: [pid], check, stop };
+  return { url, script: nearestScript(workplace, places), pids: [pid], check, stop };
 }

@@ -10,7 +10,7 @@ import { killContender } from "./kill-row.ts";
 import { memoryContender } from "./memory-row.ts";
 import { KillableRegion, type LoneRegion, serveRegion } from "./lone-region.ts";
 import { TwoRegions } from "./meridian.ts";
-import { serveNearest } from "./nearest.ts";
+import { serveNearest, type Places } from "./nearest.ts";
 import { fillNats, KillableNats, NatsServers } from "./nats.ts";
 import { serveNginx } from "./nginx.ts";
 import { putScript } from "./put-script.ts";
@@ -102,13 +102,15 @@ function nearestEntries({ workplace, extent }: PeersParts): readonly Entry[] {
     ["wrk"],
     httpContender(workplace, name, serve, extent),
   ];
-  const nearest = (count: number, told: string): Entry =>
-    http(`Meridian, ${told} nodes`, () => serveNearest(workplace, count));
+  const nearest = (count: number, told: string, places?: Places): Entry =>
+    http(`Meridian, ${told}`, () => serveNearest(workplace, count, places));
   return [
     http("bare node:http", () => serveBare(workplace, "nearest")),
-    nearest(10, "10"),
-    nearest(1_000, "1 000"),
-    nearest(100_000, "100 000"),
+    nearest(10, "10 nodes"),
+    nearest(1_000, "1 000 nodes"),
+    nearest(100_000, "100 000 nodes"),
+    nearest(10, "10 nodes, no place twice", "once"),
+    nearest(100_000, "100 000 nodes, no place twice", "once"),
   ];
 }
 

@@ -55,7 +55,8 @@ export class ReplicaIntake implements Intake {
   #placed(record: RemoteRecord, { header: { through } }: ReceivedFrame): RemoteRecord {
     const keys = record.entries.map(({ key }) => key);
     this.#context.events.emit.taken(through, keys);
-    const place = { ...this.#position.place, sequence: through };
+    const { logId, epoch } = this.#position;
+    const place = { logId, epoch, sequence: through };
     const cursor = this.#position.takeCursor();
     if (record.quarantined !== undefined) return { ...record, place, ...(cursor && { cursor }) };
     // Each member by its name: what is spread first and added to then becomes a dictionary, which every later look at a member pays for.

@@ -311,7 +311,8 @@ export class Home {
     if (where.kind === "arriving") {
       this.#where = { ...where, through: Math.max(where.through, sequence) };
     } else if (where.kind === "at" && where.place.logId === this.#position.logId) {
-      const place = { ...where.place, sequence: Math.max(where.place.sequence, sequence) };
+      const { logId, epoch } = where.place;
+      const place = { logId, epoch, sequence: Math.max(where.place.sequence, sequence) };
       this.#where = { kind: "at", place };
     }
   }

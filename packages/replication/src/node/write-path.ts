@@ -98,6 +98,7 @@ interface Resubmission {
 }
 
 const UNTRACED: readonly TraceContext[] = [];
+const NONE_RELEASED: readonly number[] = [];
 
 interface Batch extends WriteNeeds {
   /** Makes the entries when their turn comes, or throws. `written` is what this commit has written before them. */
@@ -143,7 +144,8 @@ export class WritePath {
   /** Writes a batch as one; `done` hears of it once it is durable here. */
   write(requests: readonly BatchWrite[], needs: WriteNeeds, done: WriteDone): void {
     const make = (written: WrittenEntries): readonly Entry[] => this.#stamp(requests, written);
-    this.#enqueue({ make, isOld: false, released: [], ...needs, done });
+    const { reportApplied, trace } = needs;
+    this.#enqueue({ make, isOld: false, released: NONE_RELEASED, reportApplied, trace, done });
   }
 
   /**
@@ -335,7 +337,7 @@ export class WritePath {
       highestTime: highestTimeOf(entries),
       block: joined(writing.map(({ block }) => block)),
     };
-    const released = writing.flatMap(({ batch }) => batch.released);
+    const released = releasedBy(writing);
     const record = { kind: "local", frame, entries } as const;
     this.#committing = true;
     this.#committingLowest = lowestTimeOf(entries);
@@ -487,6 +489,12 @@ export function entryOf(key: string, content: Content, stamp: Stamp, nowMs: numb
     deleted,
   };
   return attributes === undefined ? plain : { ...plain, attributes };
+}
+
+/** The ids of quarantined entries that the batches write anew. Nearly always there are none, which costs nothing. */
+function releasedBy(writing: readonly Taken[]): readonly number[] {
+  const areNone = writing.every(({ batch }) => batch.released.length === 0);
+  return areNone ? NONE_RELEASED : writing.flatMap(({ batch }) => batch.released);
 }
 
 /** The blocks one after the other; the only one as it is. */
