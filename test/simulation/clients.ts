@@ -30,11 +30,15 @@ export function write(
   const replica = node.process?.replica;
   if (replica === undefined) return;
   const over = new Map<string, string | undefined>();
+  const clocks = (): Clocks => [replica.nowMs(), world.nowMs];
+  let made = clocks();
   const requests: readonly WriteRequest[] = writes.map((each, index) => {
     const { key, isRefused = false } = each;
     const check = (current: EntryMark | undefined): void => {
       if (!over.has(key)) over.set(key, current && names.nameOf(current.stamp));
       const request = requests[index];
+      // The node stamps the write in this turn. Its clock may have been set since it was asked.
+      made = clocks();
       if (isRefused) ledger.uncheck(requests);
       else if (request !== undefined) ledger.checked(request);
       if (isRefused) throw new Error("Expected what does not hold");
@@ -42,13 +46,11 @@ export function write(
     return requestOf(each, check);
   });
   const level = auditor.levelOfNext();
-  const clocks = (): Clocks => [replica.nowMs(), world.nowMs];
-  const asked = clocks();
   replica.write(requests, { reportApplied: level !== "local" }).then(
     (receipt) => {
       for (const [index, entry] of receipt.entries.entries()) {
         const request = requests[index];
-        const wrong = request && ledger.wrongAnswer(request, entry, [asked, clocks()]);
+        const wrong = request && ledger.wrongAnswer(request, entry, [made, clocks()]);
         if (wrong !== undefined) auditor.report(`${node.id}: ${entry.key} ${wrong}`);
         // Of several writes of one key in a batch, the last counts.
         if (receipt.entries.some(({ key }, later) => later > index && key === entry.key)) continue;

@@ -44,7 +44,7 @@ export interface ReplicaStore {
    */
   readonly horizon: number;
   /** The stamps that durable restamps have taken back, as far as the store remembers. */
-  readonly takenBack: Pick<TakenBack, "isEmpty" | "has">;
+  readonly takenBack: Pick<TakenBack, "isEmpty" | "has" | "hasTime">;
   /** Why records of others' entries cannot be made durable now; undefined while they can. Such records fail. The store finds out by itself when that is over. */
   readonly stall: MeridianError | undefined;
   /** Why the next `set` of a client may be refused; undefined while there is clearly room. Every `stall` is also a `shortage`. */

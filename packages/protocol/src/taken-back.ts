@@ -20,6 +20,13 @@ export class TakenBack {
     return this.#stamps.has(nameOf(stamp));
   }
 
+  /** Whether a stamp of that time was taken back. Looks through all of them: for what happens seldom. */
+  hasTime(time: number): boolean {
+    const begin = `${time} `;
+    for (const name of this.#stamps) if (name.startsWith(begin)) return true;
+    return false;
+  }
+
   copy(): TakenBack {
     const copy = new TakenBack();
     for (const name of this.#stamps) copy.#stamps.add(name);

@@ -6,6 +6,7 @@ it("a stamp of the same time and of another origin is another stamp", () => {
   const takenBack = new TakenBack();
   takenBack.add([{ time: 5, origin: 7 }]);
   expect([7, 8].map((origin) => takenBack.has({ time: 5, origin }))).toEqual([true, false]);
+  expect([5, 57, 7].map((time) => takenBack.hasTime(time))).toEqual([true, false, false]);
 });
 
 it("a list of stamps that is full forgets the oldest", () => {

@@ -209,6 +209,22 @@ it("a node that has not arrived where its write is refused compares with the nex
   expect(places(later)).toEqual([[], 0]);
 });
 
+it("a log that has the refused write as it was does not make a restored copy of the node's database", async () => {
+  const { script, before } = await restamped();
+  const { incarnation } = script.store;
+  script.reconnect();
+  script.welcome(1, {
+    nowMs: script.clock.nowMs() - HOUR_MS,
+    outboxThrough: 1,
+    outboxTime: before.stamp.time,
+  });
+  await script.settle();
+  expect(script.store.incarnation).toBe(incarnation);
+  await feed(script, before);
+  expect(replaces(before, script.replica.get("k"))).toBe(false);
+  expect(script.frames.at(-1)?.entries).toEqual([script.replica.get("k")]);
+});
+
 it("many refused writes that come back are outranked in frames of bounded size", async () => {
   const script = new ScriptedDirectory(2);
   const value = "v".repeat(100_000);

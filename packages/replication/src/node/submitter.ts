@@ -139,13 +139,15 @@ export class Submitter {
 
   /**
    * Whether the outbox holds another frame at `position` than the one that a directory has committed there,
-   * whose highest stamp time it tells: then this database is a copy of one that went on.
+   * whose highest stamp time it tells: then this database is a copy of one that went on. A frame whose stamp this node has taken back is its own: another
+   * directory has refused it since.
    */
   holdsAnother(position: number, highestTime: number): boolean {
     const { store, rules } = this.#context;
     if (position <= store.outboxAcknowledged || !rules.restoredCopyIsNoticed) return false;
     const [frame] = store.outboxAfter(position - 1, 1);
-    return frame?.position === position && frame.highestTime !== highestTime;
+    if (frame?.position !== position || frame.highestTime === highestTime) return false;
+    return !(rules.takenBackIsOwn && store.takenBack.hasTime(highestTime));
   }
 
   /**
