@@ -112,7 +112,8 @@ async function neededSnapshot(options: StateOptions<LogState>): Promise<KeptSnap
     const snapshot = await usableSnapshot(options);
     if (snapshot !== undefined) return snapshot;
     const { first } = await stream.bounds();
-    if (first === 1) return undefined;
+    // A stream that never had a message begins with 0.
+    if (first <= 1) return undefined;
     if (restMs <= 0) throw missing(first);
     await delay(clock, STEP_MS);
   }

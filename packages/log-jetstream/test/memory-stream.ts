@@ -97,7 +97,9 @@ export class MemoryStream implements LogStream {
     const { first, messages } = this.#server;
     const bytes = messages.slice(first - 1).reduce((sum, { data }) => sum + data.byteLength, 0);
     const { bytesMax } = this.#server;
-    return { first, last: messages.length, bytes, bytesMax };
+    // As nats-server tells it of a stream that never had a message.
+    const begin = messages.length === 0 ? 0 : first;
+    return { first: begin, last: messages.length, bytes, bytesMax };
   }
 
   async read(after: number, through: number): Promise<readonly StoredMessage[]> {
