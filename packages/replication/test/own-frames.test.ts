@@ -21,10 +21,10 @@ it("a sender that asks for its own frames gets them with their entries, and also
   ]);
   // The log has forgotten whose frames it has compacted: nobody's are left out.
   const disk = readyLogDisk(7);
-  const before = new DirectoryRig({}, { disk });
+  const before = new DirectoryRig({}, { disk, framesMax: 0 });
   before.submit(before.join("a", 1), 1, 1, [before.entry("k"), before.entry("l")]);
   before.commit();
-  const rest = new DirectoryRig({}, { disk, epoch: 2, framesMax: 0 });
+  const rest = new DirectoryRig({}, { disk, epoch: 2 });
   const place = { logId: 7, epoch: 1, sequence: 0 };
   const placed = { ...capabilities(), outboxThrough: 1, outboxAcknowledged: 1, cursor: place };
   expect(read(rest.join("a", 1, placed))).toEqual([[2, ["k", "l"]]]);

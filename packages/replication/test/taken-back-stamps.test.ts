@@ -201,7 +201,7 @@ it("the node forgets its places in other logs, which may have the refused write 
 });
 
 it("a node that has not arrived where its write is refused compares with the next log, in a later process too", async () => {
-  const script = await movedOn({ head: 5, committedThrough: 5, homeThrough: 0 });
+  const script = await movedOn({ head: 5, committedThrough: 5, homeThrough: 3 });
   await refuse(script);
   script.reconnect();
   expect(places(script)).toEqual([[], 0]);
