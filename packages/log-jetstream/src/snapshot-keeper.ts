@@ -3,10 +3,12 @@
  * So a directory with an empty disk reads at most about twice the size of the database, and what snapshots cost stays in proportion to what is written.
  *
  * 1. The place of the database is noted, and then its file is copied, on another thread: the copy has everything through that place.
- * 2. The copy is put into the stream of snapshots.
- * 3. Older snapshots are removed, and the new one must still be there.
- * 4. The begin of the epoch is said again, behind that place. An opening looks for the newest one.
- * 5. The log's stream is trimmed: the message at the place stays, by which an opening knows that snapshot and stream belong together.
+ * 2. The copy is put into the stream of snapshots, but for the message that says that it is whole.
+ * 3. The begin of the epoch is said again, behind that place. An opening looks for the newest one. That it is stored shows that this directory still
+ *    writes, and that the stream has the place: it may have been set back meanwhile, and then the older snapshot must stay the newest.
+ * 4. The snapshot is said to be whole.
+ * 5. The new one must be there, and its place in the log. Older snapshots are removed.
+ * 6. The log's stream is trimmed: the message at the place stays, by which an opening knows that snapshot and stream belong together.
  *
  * Whatever fails in between, a whole snapshot and all behind it remain.
  */
@@ -135,13 +137,15 @@ export class SnapshotKeeper {
       const facts = { logId, place, bytes, sha256 };
       const kept = await snapshots.keep(copy, facts, {
         goOn: () => this.#goOn(),
+        confirm: restate,
         isOfStream: (snapshot) => isOfStream(snapshot, { stream, clock, logId }),
       });
-      await snapshots.trim(kept);
-      if ((await snapshots.newest())?.place.id !== place.id) {
-        throw new MeridianError("STORE_FAILED", "The snapshot that was kept is not there any more");
+      const isNewest = (await snapshots.newest())?.place.id === place.id;
+      if (!isNewest || !(await isOfStream(kept, { stream, clock, logId }))) {
+        const said = "The snapshot that was kept, or its place in the log, is not there any more";
+        throw new MeridianError("STORE_FAILED", said);
       }
-      await restate();
+      await snapshots.trim(kept);
       this.#goOn();
       await stream.trim(place.sequence);
       const ms = Math.round(clock.elapsedMs() - beganMs);

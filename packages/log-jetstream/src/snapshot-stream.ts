@@ -54,6 +54,8 @@ const FACTS = v.object({
 export interface KeepingConditions {
   /** Called before each part. What it throws ends the keeping. */
   readonly goOn: () => void;
+  /** Called once all parts are there. What it throws ends the keeping before the snapshot is said to be whole. */
+  readonly confirm: () => Promise<void>;
   /** Whether a snapshot belongs to the log's stream as it is now. */
   readonly isOfStream: (snapshot: KeptSnapshot) => Promise<boolean>;
 }
@@ -76,7 +78,7 @@ export class SnapshotStream {
   async keep(
     copy: Pick<StateCopy, "read">,
     facts: SnapshotFacts,
-    { goOn, isOfStream }: KeepingConditions,
+    { goOn, confirm, isOfStream }: KeepingConditions,
   ): Promise<KeptSnapshot> {
     const { last: before, bytes: used, bytesMax } = await this.#stream.bounds();
     checkRoom(facts.bytes, used, bytesMax);
@@ -106,6 +108,7 @@ export class SnapshotStream {
       const kept = { ...facts, first: before + 1, last };
       const { last: _, ...told } = kept;
       const whole = Buffer.from(JSON.stringify({ format: FORMAT, ...told }));
+      await confirm();
       mayBeWhole = true;
       await publish("epoch", whole);
       return kept;

@@ -64,6 +64,10 @@ export async function openState<State extends LogState>(
   const [refilled, found] = await openRelated(options);
   if (found === "of the stream") return refilled;
   await refilled.close();
+  if (found === "too old") {
+    const said = "The stream was trimmed behind a newer snapshot while this one was fetched";
+    throw new MeridianError("STORE_FAILED", said);
+  }
   const said = `The snapshot as of message ${snapshot.place.sequence} has more than the stream, which was set back to an older state`;
   throw new MeridianError("STORE_CORRUPT", said);
 }

@@ -11,7 +11,7 @@ import type {
 import type { RelayWire } from "../src/relay-wire.ts";
 
 /** What is asked of a stream. */
-export type Call = "publish log" | "publish epoch" | "trim";
+export type Call = "publish log" | "publish epoch" | "trim" | "read" | "newest";
 
 /** When a server breaks, and who is told. */
 export interface Break {
@@ -47,6 +47,8 @@ export class MemoryServer {
   epochless = 0;
   /** Nobody gets an answer. */
   isDown = false;
+  /** Told of some of what is asked for. */
+  onCall: (call: Call) => void = () => {};
   /** Once this is asked for, nobody gets an answer any more, whether it was done or not. */
   breaksAt: Break | undefined;
 
@@ -103,6 +105,7 @@ export class MemoryStream implements LogStream {
   }
 
   async read(after: number, through: number): Promise<readonly StoredMessage[]> {
+    this.#server.onCall("read");
     await this.#answer();
     if (after + 1 < this.#server.first) throw new Error(`no message ${after + 1}`);
     return this.#server.messages.slice(after, Math.min(through, after + 3));
@@ -118,6 +121,7 @@ export class MemoryStream implements LogStream {
   }
 
   async newestEpoch(): Promise<StoredMessage | undefined> {
+    this.#server.onCall("newest");
     await this.#answer();
     if (this.#server.epochless > 0) {
       this.#server.epochless -= 1;
@@ -197,6 +201,7 @@ export class MemoryStream implements LogStream {
   }
 
   #breakAt(call: Call): "lost" | "stored" | undefined {
+    this.#server.onCall(call);
     const { breaksAt } = this.#server;
     if (breaksAt?.call !== call) return undefined;
     this.#server.breaksAt = undefined;

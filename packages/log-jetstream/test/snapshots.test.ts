@@ -215,6 +215,42 @@ describe("a snapshot that is whole in its stream, and was not acknowledged", () 
   });
 });
 
+describe("a snapshot, while its stream changes", () => {
+  it("takes the place of no other one if the stream is set back", async () => {
+    const [server, other] = [serverOf("back"), serverOf("back-snapshots")];
+    const first = await open("back", "back-1", SMALL);
+    await appendUntilTrimmed(first, "back");
+    const { length } = server.messages;
+    other.onCall = (call) => {
+      if (call === "publish log") server.cut(length);
+    };
+    await appendUntilFailed(first).catch(() => {});
+    await first.abort();
+    other.onCall = () => {};
+    const second = await open("back", "back-2");
+    expect(second.epochs.slice(0, -1)).toEqual(first.epochs);
+    await second.close();
+  });
+
+  it("is fetched again, and does not end the directory, if the stream is trimmed behind it", async () => {
+    const [server, other] = [serverOf("ahead"), serverOf("ahead-snapshots")];
+    const first = await open("ahead", "ahead-1", SMALL);
+    await appendUntilTrimmed(first, "ahead");
+    await first.close();
+    const { first: kept } = server;
+    const begin = server.messages.findLast(({ subject }) => subject === "epoch")?.sequence ?? 0;
+    let isRead = false;
+    other.onCall = (call) => {
+      if (call === "read" && !isRead) server.first = begin;
+      if (call === "newest" && isRead) server.first = kept;
+      isRead ||= call === "read";
+    };
+    const second = await open("ahead", "ahead-2");
+    expect(second.committedThrough).toBe(first.committedThrough);
+    await second.close();
+  });
+});
+
 describe("a snapshot that is not as it was kept", () => {
   it("is refused, and the folder is left empty", async () => {
     const first = await open("damaged", "damaged-1", SMALL);
