@@ -283,7 +283,8 @@ export class Auditor implements Tap {
     const count = (this.#begun?.get(host) ?? 0) + 1;
     this.#begun?.set(host, count);
     if (this.#begun !== undefined) {
-      this.#within(`${host}: reconciliations begun in peace`, count, RECONCILIATIONS_MAX);
+      const more = this.#cluster.over === undefined ? 0 : RECONCILIATIONS_MAX;
+      this.#within(`${host}: reconciliations begun in peace`, count, RECONCILIATIONS_MAX + more);
     }
   }
 

@@ -90,8 +90,8 @@ export class SimulatedCluster {
   losses = 0;
   /** Whether all faults are over. */
   isMended = false;
-  readonly #parts: ClusterParts;
-  readonly #rules: Rules;
+  readonly parts: ClusterParts;
+  readonly rules: Rules;
   #passedHorizon = 0;
   /** After how many steps the process of a host is killed; other hosts are not in the map. */
   readonly #stepsLeft = new Map<string, number>();
@@ -124,8 +124,8 @@ export class SimulatedCluster {
   ) {
     this.world = world;
     this.horizonMs = horizonMs;
-    this.#parts = parts;
-    this.#rules = { ...ALL_RULES, ...parts.rules };
+    this.parts = parts;
+    this.rules = { ...ALL_RULES, ...parts.rules };
     this.network = new Network(world, faults, BOUNDS.linkBytes / 2);
     this.over = size.nats && this.#makeStream(size.nats);
     this.directories = Array.from({ length: size.directories }, (_, index) => {
@@ -159,11 +159,6 @@ export class SimulatedCluster {
     return over;
   }
 
-  /** The rules of the state machines. */
-  get rules(): Rules {
-    return this.#rules;
-  }
-
   report(violation: string): void {
     this.auditor.report(violation);
   }
@@ -178,19 +173,20 @@ export class SimulatedCluster {
   /** The log that is in that epoch now. */
   logInEpoch(epoch: number | undefined): LogDisk | undefined {
     if (this.over !== undefined) {
-      return this.over.truth.epoch === epoch ? this.over.truth.disk : undefined;
+      const { epoch: newest, disk } = this.over.truth;
+      return newest !== 0 && newest === epoch ? disk : undefined;
     }
     return this.directories.find(({ process }) => process?.log.epoch === epoch)?.disk;
   }
 
   /** The auditor has reported a violation. */
   onViolation(): void {
-    if (this.#parts.endsAtViolation === true) this.world.end();
+    if (this.parts.endsAtViolation === true) this.world.end();
   }
 
   /** The additional faults of this simulation. */
   get moreFaults(): readonly (() => void)[] {
-    return this.#parts.faults?.(this) ?? [];
+    return this.parts.faults?.(this) ?? [];
   }
 
   /** Whether deletes are forgotten while the simulation lasts. */
@@ -222,7 +218,7 @@ export class SimulatedCluster {
       void clock.after(world.between(0, this.logCommitMs), run);
     const epoch = randomIdentity(world.random);
     const log =
-      this.#parts.openLog?.(directory.disk, epoch, schedule, world) ??
+      this.parts.openLog?.(directory.disk, epoch, schedule, world) ??
       new TracedLog(directory.disk, epoch, schedule, BOUNDS.logFrames);
     log.onStep = () => this.step(directory.host);
     log.onCommit = (frame) => this.auditor.onLogCommit(epoch, frame);
@@ -243,7 +239,7 @@ export class SimulatedCluster {
       onFatal: () => this.killDirectory(directory),
       defer: (callback) => clock.after(0, callback),
     };
-    const machine = new Directory(options, this.#rules);
+    const machine = new Directory(options, this.rules);
     machine.start();
     directory.process = { machine, log, clock };
   }
@@ -258,7 +254,7 @@ export class SimulatedCluster {
       doubtMs: 500,
       confirmMs: 2_000,
       ...this.directoryLimits,
-      ...this.#parts.directoryLimits,
+      ...this.parts.directoryLimits,
     };
   }
 
@@ -296,7 +292,7 @@ export class SimulatedCluster {
     const { disk } = node;
     const clock = new ProcessClock(world, node.machine);
     const store =
-      this.#parts.openStore?.(disk, clock, world) ??
+      this.parts.openStore?.(disk, clock, world) ??
       new TracedStore(disk, (run) => clock.after(world.between(0, this.commitMs), run));
     store.names = this.names;
     store.onMade = (entry) => {
@@ -341,10 +337,10 @@ export class SimulatedCluster {
       limits: { ...NODE_LIMITS, ...this.nodeLimits },
       defer: (callback) => clock.after(0, callback),
     };
-    const made = this.#parts.replicaOptions?.(options) ?? options;
-    const replica = this.#parts.openReplica?.(made, this.#rules) ?? new Replica(made, this.#rules);
+    const made = this.parts.replicaOptions?.(options) ?? options;
+    const replica = this.parts.openReplica?.(made, this.rules) ?? new Replica(made, this.rules);
     replica.start();
-    this.#parts.onStart?.(node.id, replica);
+    this.parts.onStart?.(node.id, replica);
     node.process = { replica, store, clock };
   }
 
@@ -450,8 +446,8 @@ export class SimulatedCluster {
     for (const { process, disk } of this.nodes) {
       if (process === undefined) continue;
       const local = stampTimeOf(process.clock.nowMs() - this.horizonMs);
-      if (this.#parts.sweep === undefined) process.store.sweep(rowsMax);
-      else this.#parts.sweep(process.store, disk, { directory, local });
+      if (this.parts.sweep === undefined) process.store.sweep(rowsMax);
+      else this.parts.sweep(process.store, disk, { directory, local });
     }
   }
 
@@ -486,7 +482,7 @@ export class SimulatedCluster {
     if (directory === undefined) throw new Error("Expected a directory to dial");
     return this.network.dial(host, directory.host, events, () => {
       const running = directory.process;
-      const seen = (link: Link): Link => this.#parts.directoryLink?.(link) ?? link;
+      const seen = (link: Link): Link => this.parts.directoryLink?.(link) ?? link;
       return running && ((link) => running.machine.accept(seen(link), "127.0.0.1"));
     });
   }

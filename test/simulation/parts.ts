@@ -5,6 +5,7 @@ import type { LogDisk, ReplicaDisk, ScheduleCommit } from "@meridian/testkit";
 
 import type { SimulatedCluster } from "./cluster.ts";
 import type { End } from "./network.ts";
+import type { StreamParts } from "./stream/stream-parts.ts";
 import type { TracedLog } from "./traced-log.ts";
 import type { TracedStore } from "./traced-store.ts";
 import type { ProcessClock, World } from "./world.ts";
@@ -31,6 +32,8 @@ export interface ClusterParts {
   faults?(cluster: SimulatedCluster): readonly (() => void)[];
   /** Rules of the state machines that are switched off. */
   readonly rules?: Partial<Rules>;
+  /** What is wrong where the log is in a stream. */
+  readonly stream?: StreamParts;
   /** Whether the simulation ends at the first violation that the auditor reports. Default: false. */
   readonly endsAtViolation?: boolean;
 }

@@ -12,6 +12,7 @@
  * a number like any other message. It is sent only while no message before it is on its way, so its condition is enough: it never lies behind another epoch.
  */
 import type { StreamMessage } from "./log-stream.ts";
+import { ALL_STREAM_RULES, type StreamRules } from "./rules.ts";
 
 /** What the id of a message says. */
 export interface MessageId {
@@ -59,11 +60,16 @@ export function readPlace(id: string): {
 
 /** Follows the messages of a stream, and tells which of them count. */
 export class Lineage {
+  readonly #rules: Pick<StreamRules, "olderEpochsArePassedOver">;
   #epoch = 0;
   #next = 0;
 
   /** `id` is that of a database's place; undefined for one that has nothing yet. A message of which it lacks records counts once more. */
-  constructor(id: string | undefined) {
+  constructor(
+    id: string | undefined,
+    rules: Pick<StreamRules, "olderEpochsArePassedOver"> = ALL_STREAM_RULES,
+  ) {
+    this.#rules = rules;
     if (id === undefined) return;
     const { message, records } = readPlace(id);
     const last = parseMessageId(message);
@@ -77,6 +83,7 @@ export class Lineage {
     const read = parseMessageId(id);
     if (read === undefined) return false;
     const isBegin = subject === "epoch" && read.number === 0;
+    if (!this.#rules.olderEpochsArePassedOver) return true;
     const counts = isBegin || (read.epoch === this.#epoch && read.number === this.#next);
     if (counts) this.#begin(read);
     return counts;

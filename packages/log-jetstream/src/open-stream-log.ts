@@ -9,7 +9,7 @@ import type { StreamLog } from "./stream-log.ts";
 export interface StreamLogOptions
   extends
     Omit<ConnectOptions, "clock" | "logger">,
-    Omit<OpeningOptions<SqliteDirectoryLog>, "folder" | "clock" | "logger" | "random"> {
+    Omit<OpeningOptions<SqliteDirectoryLog>, "folder" | "clock" | "logger" | "random" | "rules"> {
   /** How the SQLite log is opened. */
   readonly store: StoreOptions;
 }

@@ -7,7 +7,7 @@
  * 4. The begin of a new epoch is published, under the condition that nothing was appended since 2. This is the one step that decides:
  *    from here on no message of an older writer counts.
  */
-import { asMeridianError, MeridianError } from "@meridian/protocol";
+import { asMeridianError, MeridianError, type LogFrame } from "@meridian/protocol";
 import { randomIdentity, type Clock, type Logger, type Random } from "@meridian/runtime";
 
 import { delay } from "./delay.ts";
@@ -16,6 +16,7 @@ import type { LogState, StateFolder } from "./log-state.ts";
 import type { LogStream } from "./log-stream.ts";
 import { decodeEpoch, encodeEpoch, type EpochRecord } from "./records.ts";
 import { Replay } from "./replay.ts";
+import type { StreamRules } from "./rules.ts";
 import { SnapshotStream } from "./snapshot-stream.ts";
 import { Standby, type FollowedLog, type StandbyServer } from "./standby.ts";
 import { StreamLog } from "./stream-log.ts";
@@ -47,6 +48,8 @@ export interface OpeningOptions<State extends LogState> {
   readonly silenceMs?: number | undefined;
   /** By how many bytes the stream grows at least before the next snapshot is kept. */
   readonly snapshotBytes?: number | undefined;
+  /** Default: all. Only simulations switch some off. */
+  readonly rules?: StreamRules | undefined;
 }
 
 /** The stream of a log, and that of its snapshots. To close `stream` closes both. */
@@ -86,12 +89,12 @@ export async function openOverStream<State extends LogState>(
   options: OpeningOptions<State>,
 ): Promise<StreamLog<State>> {
   const { clock, logger, folder } = options;
-  const { onLost, onCutOff, snapshotBytes = SNAPSHOT_BYTES } = options;
+  const { onLost, onCutOff, snapshotBytes = SNAPSHOT_BYTES, rules } = options;
   const kept = new SnapshotStream(snapshots);
   try {
     const begun = await new Opening(stream, kept, options).open();
     const parts = { stream, snapshots: kept, folder, snapshotBytes, clock, logger };
-    const log = new StreamLog({ ...parts, ...begun, onLost, onCutOff });
+    const log = new StreamLog({ ...parts, ...begun, onLost, onCutOff, rules });
     stream.announce(log.epoch, () => log.onAsked());
     return log;
   } catch (failure) {
@@ -164,9 +167,10 @@ class Opening<State extends LogState> {
 
   /** Reads the stream, and serves nodes while another directory writes it, until this one has begun an epoch. See `#beginBeside`. */
   async #begin(state: State): Promise<Begun<State> | undefined> {
-    const { serveBeside: serve, clock, logger, random } = this.#options;
+    const { serveBeside: serve, clock, logger, random, rules } = this.#options;
     const standby = new Standby({ stream: this.#stream, state, clock, logger, random, serve });
-    const replay = new Replay(this.#stream, state, (frame) => standby.onFrame(frame));
+    const onFrame = (frame: LogFrame): void => standby.onFrame(frame);
+    const replay = new Replay(this.#stream, state, onFrame, rules);
     let begun: Begun<State> | undefined;
     try {
       begun = await this.#beginBeside(standby, replay, state);

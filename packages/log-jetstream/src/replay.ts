@@ -6,6 +6,7 @@ import { Lineage, placeWithin, readPlace } from "./lineage.ts";
 import type { LogState } from "./log-state.ts";
 import type { LogStream, StoredMessage } from "./log-stream.ts";
 import { decodeRecord, RecordParts } from "./records.ts";
+import { ALL_STREAM_RULES, type StreamRules } from "./rules.ts";
 import { applyRecord } from "./stream-log.ts";
 
 const NONE = new Uint8Array(0);
@@ -27,12 +28,17 @@ export class Replay {
   readonly #onFrame: (frame: LogFrame) => void;
 
   /** Calls `onFrame` with each frame of the log, before it is durable here. */
-  constructor(stream: LogStream, state: LogState, onFrame: (frame: LogFrame) => void = () => {}) {
+  constructor(
+    stream: LogStream,
+    state: LogState,
+    onFrame: (frame: LogFrame) => void = () => {},
+    rules: StreamRules = ALL_STREAM_RULES,
+  ) {
     this.#stream = stream;
     this.#onFrame = onFrame;
     this.#state = state;
     const { place } = state;
-    this.#lineage = new Lineage(place?.id);
+    this.#lineage = new Lineage(place?.id, rules);
     this.#readThrough = place?.sequence ?? 0;
     if (place === undefined) return;
     const { message, records } = readPlace(place.id);

@@ -38,6 +38,7 @@ import type { LogStream } from "./log-stream.ts";
 import { RecordPacker } from "./record-packer.ts";
 import { encodeEpoch, encodeRecord, type EpochRecord } from "./records.ts";
 import { RelayHost, type RelayHostEvents } from "./relay-host.ts";
+import { ALL_STREAM_RULES, type StreamRules } from "./rules.ts";
 import { SnapshotKeeper, type SnapshotNews } from "./snapshot-keeper.ts";
 import type { SnapshotStream } from "./snapshot-stream.ts";
 import { StreamWriter, type Stored } from "./stream-writer.ts";
@@ -74,6 +75,7 @@ export interface StreamLogParts<State extends LogState> {
   readonly onLost: (failure: MeridianError) => void;
   /** See `OpeningOptions`. */
   readonly onCutOff?: ((why: MeridianError) => void) | undefined;
+  readonly rules?: StreamRules | undefined;
 }
 
 /** Applies a record to the state, with its place in the stream. */
@@ -127,7 +129,7 @@ export class StreamLog<State extends LogState = SqliteDirectoryLog> implements D
 
   constructor(parts: StreamLogParts<State>) {
     const { stream, state, last, record, highestTime, clock, logger, onLost } = parts;
-    const { snapshots, folder, snapshotBytes, onCutOff } = parts;
+    const { snapshots, folder, snapshotBytes, onCutOff, rules = ALL_STREAM_RULES } = parts;
     this.state = state;
     this.logId = state.logId;
     this.epoch = state.epoch;
@@ -139,9 +141,11 @@ export class StreamLog<State extends LogState = SqliteDirectoryLog> implements D
     const { epoch } = this;
     this.#onCutOff = onCutOff;
     const leave = (sinceMs: number): void => this.#leave(sinceMs);
-    const writing = { stream, clock, logger, epoch, last, onLost, onCutOff: leave };
+    const writing = { stream, clock, logger, epoch, last, onLost, onCutOff: leave, rules };
     this.#writer = new StreamWriter(writing);
-    const restate = (): Promise<void> => this.#restate(record);
+    const restate = async (): Promise<void> => {
+      if (rules.beginsAreSaidAgain) await this.#restate(record);
+    };
     const keeping = { stream, snapshots, log: state, folder, restate, snapshotBytes };
     const { isMoved } = record;
     this.#keeper = new SnapshotKeeper({ ...keeping, isMoved, clock, logger });

@@ -20,6 +20,7 @@ import type { StreamPlace } from "@meridian/store";
 import { delay } from "./delay.ts";
 import { messageId, parseMessageId } from "./lineage.ts";
 import type { LogStream, StoredMessage, StreamMessage } from "./log-stream.ts";
+import { ALL_STREAM_RULES, type StreamRules } from "./rules.ts";
 
 /** Called once for each message: with its place when it is stored, or with the failure. */
 export type Stored = (failure: MeridianError | undefined, place: StreamPlace) => void;
@@ -37,6 +38,7 @@ export interface StreamWriterOptions {
   readonly onLost: (failure: MeridianError) => void;
   /** Called when the stream has given no answer since `sinceMs`, for as long as `CUT_OFF_MS`, and each time that as much has passed again. */
   readonly onCutOff?: ((sinceMs: number) => void) | undefined;
+  readonly rules?: Pick<StreamRules, "fencedWritersEnd"> | undefined;
 }
 
 interface Waiting {
@@ -272,7 +274,8 @@ export class StreamWriter {
     const read = parseMessageId(id);
     const first = this.#queue.at(0);
     const isOwn = read?.epoch === this.#options.epoch;
-    if (subject === "epoch" && !isOwn) return this.lose(fenced(sequence));
+    const { fencedWritersEnd } = this.#options.rules ?? ALL_STREAM_RULES;
+    if (subject === "epoch" && !isOwn && fencedWritersEnd) return this.lose(fenced(sequence));
     if (isOwn && first !== undefined && read.number === first.number) this.#store(first);
     else this.#last = sequence;
   }

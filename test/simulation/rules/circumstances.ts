@@ -1,8 +1,11 @@
 /** Circumstances in which the absence of a rule shows more often than usual. With all rules, no guarantee is broken in them. */
-import type { SimulatedNode } from "../cluster.ts";
+import type { SimulatedDirectory, SimulatedNode } from "../cluster.ts";
 import { lossOfOnlyCopy } from "../faults.ts";
 import type { ClusterParts } from "../parts.ts";
 import { TracedStore } from "../traced-store.ts";
+
+/** Of messages of directories to a stream, how many hold up what is behind them. */
+const STALLS = 0.03;
 
 const BEGIN = '{"type":"reconcile-begin"';
 
@@ -128,6 +131,44 @@ export function refusedElsewhere(): ClusterParts {
         });
       };
       return [refuse];
+    },
+  };
+}
+
+/** Writers over a stream, or their lines, stand still with much on its way until another directory writes, or are killed and start again at once. */
+export function lateWriters(): ClusterParts {
+  return {
+    faults: (cluster) => {
+      const { over, world, directories } = cluster;
+      if (over === undefined) return [];
+      const { nats } = over;
+      nats.faults = { ...nats.faults, stalls: STALLS };
+      const writer = (): SimulatedDirectory =>
+        directories.find((each) => over.isWriter(each)) ?? world.pick(directories);
+      const restart = (): void => {
+        const directory = writer();
+        cluster.killDirectory(directory);
+        cluster.startDirectory(directory);
+      };
+      return [restart, () => over.hang(writer(), world.between(2_000, 6_000))];
+    },
+  };
+}
+
+/** Streams that are set back often. */
+export function streamsSetBack(): ClusterParts {
+  return {
+    faults: (cluster) => {
+      const { over, world } = cluster;
+      if (over === undefined) return [];
+      const setBack = (): void => {
+        over.backUp();
+        world.schedule(world.between(500, 4_000), () => {
+          over.restore();
+          cluster.noteLoss();
+        });
+      };
+      return [setBack];
     },
   };
 }

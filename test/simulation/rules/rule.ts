@@ -33,5 +33,6 @@ export function without(rule: keyof Rules): ClusterParts {
 
 /** Both parts together. They must not replace the same part. */
 export function both(first: ClusterParts, second: ClusterParts): ClusterParts {
-  return { ...first, ...second, rules: { ...first.rules, ...second.rules } };
+  const stream = { ...first.stream, ...second.stream };
+  return { ...first, ...second, rules: { ...first.rules, ...second.rules }, stream };
 }

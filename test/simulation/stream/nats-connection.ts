@@ -13,7 +13,7 @@ import { MeridianError } from "@meridian/protocol";
 import type { Network } from "../network.ts";
 import type { ProcessClock } from "../world.ts";
 import { Following } from "./following.ts";
-import { NATS, type Listener, type Nats } from "./nats.ts";
+import { delayOf, NATS, type Listener, type Nats } from "./nats.ts";
 import { Pipe } from "./pipe.ts";
 import { boundsIn, epochIn, messageIn, type Answer, type StoredStream } from "./stored-stream.ts";
 
@@ -46,11 +46,10 @@ export class NatsConnection implements LogStream {
     const { nats, network, host } = options;
     const { world } = nats;
     this.#options = options;
-    const delayMs = (): number => world.between(...nats.faults.delayMs);
-    const pipe = (from: string, to: string): Pipe =>
+    const pipe = (from: string, to: string, delayMs: () => number): Pipe =>
       new Pipe({ world, network, from, to, delayMs, isThere: () => this.#isThere });
-    this.#up = pipe(host, NATS);
-    this.#down = pipe(NATS, host);
+    this.#up = pipe(host, NATS, () => delayOf(nats.faults, world));
+    this.#down = pipe(NATS, host, () => world.between(...nats.faults.delayMs));
   }
 
   get #isThere(): boolean {
@@ -102,15 +101,18 @@ export class NatsConnection implements LogStream {
 
   async trim(first: number): Promise<void> {
     const { stream } = this.#options;
+    const { restores } = stream;
     return this.#ask((answer) => {
-      stream.ask(() => stream.trim(first), answer);
+      // Nothing that was on its way comes to a stream that is put back.
+      if (restores === stream.restores) stream.ask(() => stream.trim(first), answer);
     }, "remove its oldest messages");
   }
 
   async discard(after: number, through: number): Promise<void> {
     const { stream } = this.#options;
+    const { restores } = stream;
     return this.#ask((answer) => {
-      stream.ask(() => stream.discard(after, through), answer);
+      if (restores === stream.restores) stream.ask(() => stream.discard(after, through), answer);
     }, "remove a message");
   }
 

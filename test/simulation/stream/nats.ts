@@ -13,7 +13,12 @@ export interface NatsFaults {
   readonly loss: number;
   readonly duplication: number;
   readonly deafness: number;
+  /** Probability that a message to the servers holds up all behind it for `STALL_MS` at most. */
+  readonly stalls: number;
 }
+
+/** The longest that a line to the servers stands still without being cut, in milliseconds. */
+const STALL_MS = 5_000;
 
 /** Draws what the servers of one simulation do. */
 export function drawNats(world: World): NatsFaults {
@@ -24,7 +29,14 @@ export function drawNats(world: World): NatsFaults {
     loss: isBad ? world.between(0, 0.05) : 0,
     duplication: isBad ? world.between(0, 0.1) : 0,
     deafness: isBad ? world.between(0, 0.1) : 0,
+    stalls: isBad ? world.between(0, 0.005) : 0,
   };
+}
+
+/** How long the next message to the servers takes. */
+export function delayOf({ delayMs, stalls }: NatsFaults, world: World): number {
+  const stallMs = world.chance(stalls) ? world.between(0, STALL_MS) : 0;
+  return stallMs + world.between(...delayMs);
 }
 
 /** One who hears what is said to a subject that no stream keeps. */

@@ -76,6 +76,8 @@ export class StoredStream {
   readonly #consumers = new Set<Consumer>();
   /** Called with each message that is stored. */
   onStored: (message: StoredMessage) => void = () => {};
+  /** How often the stream was set back. */
+  restores = 0;
   /** Whether a message is stored only for its place. Rules switch it off. */
   mindsPlaces = true;
 
@@ -203,6 +205,7 @@ export class StoredStream {
 
   /** Puts what the stream had in the place of what it has. */
   restore({ messages, history, first, last }: StoredContents): void {
+    this.restores += 1;
     this.#terms += 1;
     this.#pending = [];
     this.#messages = new Map(messages);

@@ -1,5 +1,7 @@
 /** The processes of directories whose log is in a stream: they open it, stand by, serve nodes beside the one that writes, and take over, as the programs do. */
+import type { LogStream } from "@meridian/log-jetstream/source/log-stream";
 import { openOverStream } from "@meridian/log-jetstream/source/opening";
+import { ALL_STREAM_RULES } from "@meridian/log-jetstream/source/rules";
 import type { FollowedLog, StandbyServer } from "@meridian/log-jetstream/source/standby";
 import type { StreamLog } from "@meridian/log-jetstream/source/stream-log";
 import { Directory, ServingDirectory, type DirectoryLimits } from "@meridian/replication";
@@ -7,6 +9,7 @@ import type { Rules } from "@meridian/replication/source/rules";
 import { silentLogger } from "@meridian/runtime";
 
 import type { Network } from "../network.ts";
+import type { ProcessState, StreamParts } from "./stream-parts.ts";
 import { ProcessClock, type World } from "../world.ts";
 import { MemoryFolder, type FolderDisk } from "./memory-folder.ts";
 import type { Nats } from "./nats.ts";
@@ -23,6 +26,7 @@ export interface StreamProcessOptions {
   readonly nats: Nats;
   readonly limits: Partial<DirectoryLimits>;
   readonly rules: Rules;
+  readonly parts: StreamParts;
   readonly silenceMs: number;
   readonly snapshotBytes: number;
   readonly commitMs: () => number;
@@ -38,7 +42,7 @@ export interface StreamProcessOptions {
 export class StreamProcess {
   readonly clock: ProcessClock;
   readonly #options: StreamProcessOptions;
-  readonly #connections: readonly [NatsConnection, NatsConnection];
+  readonly #connections: readonly [LogStream, LogStream];
   #log: StreamLog<PlacedLog> | undefined;
   #opened: PlacedLog | undefined;
   #running: Directory | ServingDirectory | undefined;
@@ -48,13 +52,15 @@ export class StreamProcess {
   #isOver = false;
 
   constructor(options: StreamProcessOptions) {
-    const { world, machine, nats, network, host } = options;
+    const { world, machine, nats, network, host, parts, disk } = options;
     this.#options = options;
     this.clock = new ProcessClock(world, machine);
     const { clock } = this;
     const connect = (stream: Nats["log"]): NatsConnection =>
       new NatsConnection({ nats, stream, network, host, clock });
-    this.#connections = [connect(nats.log), connect(nats.snapshots)];
+    const state = (): ProcessState => ({ isWriter: this.isWriter, database: disk.database });
+    const log = connect(nats.log);
+    this.#connections = [parts.connection?.(log, state) ?? log, connect(nats.snapshots)];
   }
 
   /** Whether this process writes the log, as far as it knows. */
@@ -63,11 +69,12 @@ export class StreamProcess {
   }
 
   start(): void {
-    const { world, disk, silenceMs, snapshotBytes, commitMs, onOpened } = this.#options;
+    const { world, disk, silenceMs, snapshotBytes, commitMs, onOpened, parts } = this.#options;
     const { clock } = this;
     const [stream, snapshots] = this.#connections;
     const opened = (log: PlacedLog): void => {
       this.#opened = log;
+      parts.opened?.(log);
       onOpened(log);
     };
     openOverStream(
@@ -83,6 +90,7 @@ export class StreamProcess {
         serveBeside: (log) => this.#serveBeside(log),
         silenceMs,
         snapshotBytes,
+        rules: { ...ALL_STREAM_RULES, ...parts.rules },
       },
     ).then(
       (log) => this.#serveAsWriter(log),
@@ -141,11 +149,11 @@ export class StreamProcess {
   }
 
   async #serveBeside({ state, uplink }: FollowedLog<PlacedLog>): Promise<StandbyServer> {
-    const { limits, onServing } = this.#options;
+    const { limits, onServing, parts } = this.#options;
     const { clock } = this;
     const directory = new ServingDirectory({
       log: state,
-      uplink,
+      uplink: parts.uplink?.(uplink) ?? uplink,
       clock,
       logger: silentLogger,
       limits,
@@ -156,7 +164,7 @@ export class StreamProcess {
     onServing(directory, state);
     uplink.start({
       onUp: (isUp) => directory.onUp(isUp),
-      onCommitted: (through) => directory.onCommitted(through),
+      onCommitted: (through) => directory.onCommitted(parts.committed?.(through) ?? through),
       onRegistry: (text) => directory.onRegistry(text),
     });
     return {

@@ -1,5 +1,5 @@
 /** What the log is, as the stream has it: the oracle by which directories and nodes are checked. It reads each message once, when it is stored. */
-import { Lineage } from "@meridian/log-jetstream/source/lineage";
+import { Lineage, parseMessageId } from "@meridian/log-jetstream/source/lineage";
 import type { StoredMessage } from "@meridian/log-jetstream/source/log-stream";
 import { decodeEpoch, decodeRecord, RecordParts } from "@meridian/log-jetstream/source/records";
 import type { LogFrame } from "@meridian/protocol";
@@ -17,6 +17,9 @@ export class StreamTruth {
   #epoch = 0;
   /** Called with each frame that the log has from now on. */
   onFrame: (epoch: number, frame: LogFrame) => void = () => {};
+
+  /** Called with what no message may say. */
+  onViolation: (violation: string) => void = () => {};
 
   /** The data of the log. Another object stands for another log, or for one that has lost something. */
   get disk(): LogDisk {
@@ -51,6 +54,7 @@ export class StreamTruth {
     const { subject, data } = message;
     if (subject === "epoch") {
       const { logId, epochs } = decodeEpoch(data);
+      this.#checkBegin(message.id, epochs.at(-1)?.[1] ?? 0);
       this.#disk.logId = logId;
       this.#disk.epochs = [...epochs];
       this.#epoch = epochs.at(-1)?.[0] ?? 0;
@@ -79,5 +83,14 @@ export class StreamTruth {
           log.saveDoubt(record.doubt, () => {});
       }
     }
+  }
+
+  /** An epoch begins where the log ends: nothing is appended between what its directory has read and its begin. */
+  #checkBegin(id: string, after: number): void {
+    const { committedThrough } = this.#disk;
+    if (parseMessageId(id)?.number !== 0 || after === committedThrough) return;
+    this.onViolation(
+      `an epoch says that it begins after ${after}, and begins after ${committedThrough}`,
+    );
   }
 }
