@@ -35,6 +35,6 @@ describe.skipIf(!HAS_NATS)(`a log on nats-server ${NATS_VERSION} (needs nats-ser
     await expect
       .poll(() => log.stall?.message)
       .toMatch(/its account of NATS has no room left; raise the account's `max_store`/);
-    expect(log.committedThrough).toBeGreaterThan(0);
+    await expect.poll(() => log.committedThrough).toBeGreaterThan(0);
   });
 });
