@@ -1,6 +1,5 @@
 import type { LogStream } from "@meridian/log-jetstream/source/log-stream";
 import type { StreamRules } from "@meridian/log-jetstream/source/rules";
-import type { Uplink } from "@meridian/ports";
 
 import type { Nats } from "./nats.ts";
 import type { PlacedDisk, PlacedLog } from "./placed-log.ts";
@@ -13,9 +12,7 @@ export interface StreamParts {
   nats?(nats: Nats): void;
   /** What a process has in the place of its connection to the stream. `state` tells how it stands. */
   connection?(stream: LogStream, state: () => ProcessState): LogStream;
-  /** What a directory that does not write has in the place of the way to the one that does. */
-  uplink?(uplink: Uplink): Uplink;
-  /** Through where such a directory believes the log to be durable, instead of what the writer has said. */
+  /** Through where a directory that does not write believes the log to be durable, instead of what the writer has said. */
   committed?(through: number): number;
   /** Changes a database that was opened. */
   opened?(log: PlacedLog): void;

@@ -153,7 +153,7 @@ export class StreamProcess {
     const { clock } = this;
     const directory = new ServingDirectory({
       log: state,
-      uplink: parts.uplink?.(uplink) ?? uplink,
+      uplink,
       clock,
       logger: silentLogger,
       limits,
