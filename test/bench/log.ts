@@ -1,6 +1,7 @@
 /**
  * How many sets a second the log of a directory takes, in SQLite and in streams of NATS JetStream, one after the other in one run: first the log alone, in
- * frames of one set and of many, then a directory with two regions, whose clients wait for `ack=directory`.
+ * frames of one set and of many, then a directory with two regions, whose clients wait for `ack=directory`, and how long a set takes from one of them
+ * to another node. Beside each stream, the same with a bucket of NATS KV in as many servers, without Meridian.
  *
  * The clients send one set at a time each (a closed loop), so what a cluster carries is their number divided by how long an answer takes. Everything
  * shares this machine: the servers of NATS, too.
@@ -31,6 +32,9 @@ import { openDirectoryLog } from "@meridian/store";
 import { NatsServers } from "../support/nats-servers.ts";
 import { logOptions } from "../support/stream-logs.ts";
 import { HttpConnection } from "./http-connection.ts";
+import { observe } from "./observer.ts";
+import { NatsServers as Bucket } from "./peers/nats.ts";
+import { inWorkplace } from "./peers/workplace.ts";
 
 const VALUE_BYTES = 100;
 
@@ -39,6 +43,9 @@ const FRAMES = 1_000;
 const SETS_MAX = 20_000;
 
 const KEYS = 10_000;
+
+/** How many sets a second there are where lags are measured. */
+const LAG_RATE = 200;
 
 interface Measured {
   readonly sets: number;
@@ -106,40 +113,121 @@ async function measureLog(log: DirectoryLog, size: number, seconds: number): Pro
   };
 }
 
-/** Has clients set keys through two regions of a directory, each of which waits for the log. */
-async function measureCluster(
-  regions: readonly string[],
-  clients: number,
-  seconds: number,
-): Promise<Measured> {
+/** Sets a key for one of the clients, and waits for the log. */
+type SetKey = (key: string, client: number) => Promise<void>;
+
+/** Has clients set keys, each of which waits for the log. */
+async function measureClients(set: SetKey, clients: number, seconds: number): Promise<Measured> {
   const ms: number[] = [];
+  const beganMs = performance.now();
+  const work = async (client: number): Promise<void> => {
+    for (let each = 0; performance.now() - beganMs < seconds * 1_000; each += 1) {
+      const sentMs = performance.now();
+      await set(`${client}/${each % 50}`, client);
+      ms.push(performance.now() - sentMs);
+    }
+  };
+  await Promise.all(Array.from({ length: clients }, (_, client) => work(client)));
+  const tookS = (performance.now() - beganMs) / 1_000;
+  return { sets: ms.length, seconds: tookS, ms: Float64Array.from(ms).toSorted() };
+}
+
+/** When the sets of a measurement of lags were sent, by key, and how long each took until it was heard of. */
+class Lags {
+  readonly #sentMs = new Map<string, number>();
+  readonly #ms: number[] = [];
+
+  hear(key: string): void {
+    const sentMs = this.#sentMs.get(key);
+    if (sentMs === undefined) return;
+    this.#sentMs.delete(key);
+    this.#ms.push(performance.now() - sentMs);
+  }
+
+  /** Sets a key every five milliseconds, whether the ones before are answered or not, and waits until all are heard of. */
+  async measure(set: SetKey, seconds: number): Promise<Measured> {
+    const count = seconds * LAG_RATE;
+    const answers: Promise<void>[] = [];
+    const beganMs = performance.now();
+    while (answers.length < count) {
+      const due = Math.min(count, Math.ceil(((performance.now() - beganMs) * LAG_RATE) / 1_000));
+      while (answers.length < due) {
+        const key = `lag-${Math.floor(beganMs)}-${answers.length}`;
+        this.#sentMs.set(key, performance.now());
+        answers.push(set(key, answers.length));
+      }
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    await Promise.all(answers);
+    await until("all are heard of", () => this.#sentMs.size === 0);
+    const tookS = (performance.now() - beganMs) / 1_000;
+    return { sets: count, seconds: tookS, ms: Float64Array.from(this.#ms.splice(0)).toSorted() };
+  }
+}
+
+/** Has clients set keys through the regions of a directory, and another node hear of them. */
+async function measureCluster(
+  directory: string,
+  regions: readonly string[],
+  clients: readonly number[],
+  seconds: number,
+): Promise<void> {
   const value = "v".repeat(VALUE_BYTES);
-  const connections = await Promise.all(
-    Array.from({ length: clients }, (_, client) =>
+  const pool = await Promise.all(
+    Array.from({ length: Math.max(...clients) }, (_, client) =>
       HttpConnection.open(regions[client % regions.length] ?? ""),
     ),
   );
-  const beganMs = performance.now();
-  await Promise.all(
-    connections.map(async (connection, client) => {
-      for (let each = 0; performance.now() - beganMs < seconds * 1_000; each += 1) {
-        const sentMs = performance.now();
-        const key = `${client}/${each % 50}`;
-        const status = await connection.put(`/cache/${key}?ack=directory`, value);
-        if (status !== 200) throw new Error(`Expected 200, got ${status}`);
-        ms.push(performance.now() - sentMs);
-      }
-    }),
-  );
-  const tookS = (performance.now() - beganMs) / 1_000;
-  for (const connection of connections) connection.close();
-  return { sets: ms.length, seconds: tookS, ms: Float64Array.from(ms).toSorted() };
+  const set: SetKey = async (key, client) => {
+    const status = await pool[client]?.put(`/cache/${key}?ack=directory`, value);
+    if (status !== 200) throw new Error(`Expected 200, got ${status}`);
+  };
+  for (const each of clients) {
+    await measureClients(set, each, 2);
+    tell(`two regions, ${each} clients`, await measureClients(set, each, seconds));
+  }
+  const lags = new Lags();
+  const observer = await observe(directory, (key) => lags.hear(key));
+  // A connection carries one request at a time.
+  const idle = pool.filter((_, client) => client % regions.length === 0);
+  const setAtOne: SetKey = async (key) => {
+    const connection = idle.shift() ?? (await HttpConnection.open(regions[0] ?? ""));
+    const status = await connection.put(`/cache/${key}?ack=directory`, value);
+    if (status !== 200) throw new Error(`Expected 200, got ${status}`);
+    idle.push(connection);
+  };
+  await lags.measure(setAtOne, 2);
+  tell("from a region to another node", await lags.measure(setAtOne, seconds));
+  await observer.stop();
+  for (const connection of new Set([...pool, ...idle])) connection.close();
+}
+
+/** The same with a bucket of NATS, without Meridian. Its clients share one connection. */
+async function measureBucket(
+  count: number,
+  clients: readonly number[],
+  seconds: number,
+): Promise<void> {
+  await inWorkplace(async (workplace) => {
+    const servers = await Bucket.start(workplace, count);
+    const value = "v".repeat(VALUE_BYTES);
+    const set: SetKey = (key) => servers.set(key, value);
+    for (const each of clients) {
+      await measureClients(set, each, 2);
+      tell(`NATS KV, ${each} clients`, await measureClients(set, each, seconds));
+    }
+    const lags = new Lags();
+    await servers.watch((key) => lags.hear(key));
+    await lags.measure(set, 2);
+    tell("NATS KV, from a client to a watch", await lags.measure(set, seconds));
+    await servers.stop();
+  });
 }
 
 async function withRegions(
   servers: NatsServers | undefined,
   folder: string,
-  measure: (regions: readonly string[]) => Promise<void>,
+  measure: (directory: string, regions: readonly string[]) => Promise<void>,
 ): Promise<void> {
   const programs: Program[] = [];
   const start = async (
@@ -169,7 +257,8 @@ async function withRegions(
       ),
     );
     await until("every region is ready", () => regions.every(({ status }) => status === "ready"));
-    await measure(regions.map(({ url }) => url));
+    const urls = regions.map(({ url }) => url);
+    await measure(directory.url, urls);
   } finally {
     await Promise.all(programs.map((program) => program.kill()));
   }
@@ -195,16 +284,14 @@ async function measure(count: number, seconds: number, clients: readonly number[
       tell(`the log alone, frames of ${size}`, await measureLog(log, size, seconds));
     }
     await close();
-    await withRegions(servers, folder, async (regions) => {
-      for (const each of clients) {
-        await measureCluster(regions, each, 2);
-        tell(`two regions, ${each} clients`, await measureCluster(regions, each, seconds));
-      }
-    });
+    await withRegions(servers, folder, (directory, regions) =>
+      measureCluster(directory, regions, clients, seconds),
+    );
   } finally {
     await servers?.stop();
     rmSync(folder, { recursive: true, force: true });
   }
+  if (count > 0) await measureBucket(count, clients, seconds);
 }
 
 const { values } = parseArgs({

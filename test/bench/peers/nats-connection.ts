@@ -43,6 +43,7 @@ export class NatsConnection {
   readonly #socket: Socket;
   readonly #inbox = `_INBOX.${process.pid}${Math.random().toString(36).slice(2)}`;
   readonly #waiting = new Map<string, Waiting>();
+  #heard: (subject: string) => void = () => {};
   #received: Buffer = Buffer.alloc(0);
   #next = 0;
 
@@ -91,6 +92,14 @@ export class NatsConnection {
     throw new Error(`Expected success of ${subject}, got ${JSON.stringify(answer.error)}`);
   }
 
+  /** Calls `heard` with the subject of each message that comes and answers nothing. Returns the subject to which these are to be sent. */
+  listen(heard: (subject: string) => void): string {
+    this.#heard = heard;
+    const target = `heard.${this.#inbox.slice(7)}`;
+    this.#socket.write(`SUB ${target} 2${END}`);
+    return target;
+  }
+
   close(): void {
     this.#socket.destroy();
   }
@@ -118,7 +127,9 @@ export class NatsConnection {
   }
 
   #answer(subject: string, message: NatsMessage): void {
-    this.#waiting.get(subject)?.resolve(message);
+    const waiting = this.#waiting.get(subject);
+    if (waiting === undefined) return this.#heard(subject);
+    waiting.resolve(message);
     this.#waiting.delete(subject);
   }
 }

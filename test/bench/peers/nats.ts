@@ -141,6 +141,18 @@ export class NatsServers implements Replicated, WithAbsentee {
     return status === "" ? body : undefined;
   }
 
+  /** Calls `heard` with each key that is set from now on, as a watch at the last server has it. */
+  async watch(heard: (key: string) => void): Promise<void> {
+    const prefix = subjectOf("");
+    const reader = this.#reader;
+    if (reader === undefined) throw new Error("Expected a connection");
+    const target = reader.listen((subject) => heard(subject.slice(prefix.length)));
+    await reader.ask(`CONSUMER.CREATE.${BUCKET}`, {
+      stream_name: BUCKET,
+      config: { deliver_subject: target, deliver_policy: "new", ack_policy: "none" },
+    });
+  }
+
   async leave(): Promise<void> {
     this.#reader?.close();
     await this.#processes.at(-1)?.stop();
