@@ -13,8 +13,10 @@ import { checkConverged, heal } from "./healing.ts";
 import { drawNetwork } from "./network.ts";
 import type { ClusterParts } from "./parts.ts";
 import type { Outcome } from "./scenario.ts";
+import { drawNats } from "./stream/nats.ts";
+import { STREAM_FAULT_EVERY_MS, streamFaults } from "./stream/stream-faults.ts";
 import { scheduleWork } from "./work.ts";
-import { World } from "./world.ts";
+import { STREAM_REACTIONS, World } from "./world.ts";
 
 const LIFE_MS = 12_000;
 
@@ -39,16 +41,22 @@ interface Register {
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** Runs the life of `seed`. */
-export async function liveByConditions(seed: number, parts: ClusterParts): Promise<Outcome> {
+/** Runs the life of `seed`. The log is in a stream if there are `sharing` directories over one. */
+export async function liveByConditions(
+  seed: number,
+  parts: ClusterParts,
+  sharing?: number,
+): Promise<Outcome> {
   const world = new World(seed);
   // Between a barrier and the read behind it no event comes: a disk that refuses what it has taken just then would take the node back.
-  world.reactions = 12;
+  world.reactions = sharing === undefined ? 12 : STREAM_REACTIONS;
   const isLossy = world.chance(0.3);
-  const size = { nodes: 3 + world.below(2), directories: 1 };
+  const nodes = 3 + world.below(2);
+  const nats = sharing === undefined ? {} : { nats: drawNats(world) };
+  const size = { nodes, directories: sharing ?? 1, ...nats };
   const cluster = new SimulatedCluster(world, size, drawNetwork(world, isLossy, 20_000), parts);
   slowDisks(cluster, seed);
-  cluster.startDirectory();
+  for (const directory of cluster.directories) cluster.startDirectory(directory);
   for (const node of cluster.nodes) {
     // Stamps of one node are above those of another for as long as their clocks differ.
     node.machine.skewMs = world.between(-4_000, 4_000);
@@ -57,7 +65,13 @@ export async function liveByConditions(seed: number, parts: ClusterParts): Promi
   scheduleWork(cluster, { untilMs: LIFE_MS, size: 5, ends: 0.2 });
   const clients = new Clients(cluster);
   clients.start();
-  scheduleFaults(cluster, LIFE_MS, machineFaults(cluster));
+  const { over } = cluster;
+  // What a stream loses when it is set back, conditions may rest on.
+  const faults = [
+    ...machineFaults(cluster),
+    ...(over === undefined ? [] : streamFaults(cluster, over)),
+  ];
+  scheduleFaults(cluster, LIFE_MS, faults, over && STREAM_FAULT_EVERY_MS);
   await world.run(LIFE_MS);
   await heal(cluster);
   const violations = [

@@ -15,7 +15,8 @@ const USAGE = `Usage: npm run simulate -- [first] [count]
          fail without it
 
 With --directories <n>, clusters have as many directories, which follow each other. With --log stream, the log is in a stream of NATS JetStream,
-simulated, and several directories share it. With --conditions, clients write by conditions for the whole cluster, in clusters of one directory. With --jobs <n>, as many seeds run at
+simulated, and several directories share it. With --conditions, clients write by conditions for the whole
+cluster: in clusters of one directory, or over a stream. With --jobs <n>, as many seeds run at
 a time, each in a process; by default as many as there are processors. What comes of a seed does not depend on that.
 All of them print each seed that fails as SIM_SEED=<seed>. The exit code tells of failures.`;
 
@@ -53,7 +54,8 @@ function whole(text: string): number {
 /** The faults that the options ask for; none for those of each seed. */
 function faultsGiven(): Pick<Job, "faults"> {
   if (values.log !== "stream" && values.log !== "sqlite") return usage();
-  if (values.log === "stream") return { faults: "stream" };
+  if (values.log === "stream")
+    return { faults: values.conditions ? "stream-conditions" : "stream" };
   return values.conditions ? { faults: "conditions" } : {};
 }
 

@@ -37,9 +37,17 @@ const FAULTS_MS = 12_000;
  * - `horizon`: all faults but wrong clocks, except that some seeds have one wrong clock. Tombstones are kept for seconds, and nodes and directories are away for longer.
  * - `conditions`: nodes and directories are killed, cut off and full; clients write by conditions for the whole cluster.
  * - `stream`: all faults but wrong clocks, and those of a stream that has the log of all directories.
+ * - `stream-conditions`: those of `conditions`, and those of a stream that lose nothing.
  * - `time`: the clocks of a minority of the machines are wrong by any amount, and expired values are emptied at once.
  */
-export type Faults = "all" | "clocks" | "conditions" | "horizon" | "stream" | "time";
+export type Faults =
+  | "all"
+  | "clocks"
+  | "conditions"
+  | "horizon"
+  | "stream"
+  | "stream-conditions"
+  | "time";
 
 /** The faults of a seed: a fifth of the seeds have `horizon`, another fifth `time`, the others `all`. */
 export function faultsOf(seed: number): Faults {
@@ -58,6 +66,7 @@ export function simulate(
 ): Promise<Outcome> {
   if (faults === "horizon") return liveBeyondHorizon(seed, parts, directories);
   if (faults === "conditions") return liveByConditions(seed, parts);
+  if (faults === "stream-conditions") return liveByConditions(seed, parts, directories);
   if (faults === "stream") return liveOverStream(seed, parts, directories);
   if (faults === "time") return liveByWrongClocks(seed, parts, directories);
   return live(seed, parts, faults, directories);

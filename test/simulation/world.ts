@@ -108,6 +108,9 @@ function isBefore(a: Event, b: Event): boolean {
   return a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order);
 }
 
+/** How many reactions of promises run before the next event where the log is in a stream: all that its opening has. */
+export const STREAM_REACTIONS = 30;
+
 /** When simulations begin, in milliseconds since the Unix epoch. */
 export const START_MS: number = Date.UTC(2026, 0, 1);
 

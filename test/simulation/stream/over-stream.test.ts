@@ -25,6 +25,19 @@ describe("a cluster over a stream", () => {
   }
 });
 
+it.each([1, 2])(
+  "each key that clients write by conditions has one history with %i directories over a stream",
+  async (directories) => {
+    let changes = 0;
+    for (let seed = 1; seed <= SEEDS; seed += 1) {
+      const outcome = await simulateHonestly(seed, "stream-conditions", directories);
+      expect(outcome.violations, `SIM_SEED=${seed}`).toEqual([]);
+      changes += outcome.acknowledged;
+    }
+    expect(changes).toBeGreaterThan(0);
+  },
+);
+
 describe.each([1, 2])("a cluster of %i directories over a stream", (directories) => {
   const size = Math.ceil(SEEDS / BATCHES);
   for (let first = 1; first <= SEEDS; first += size) {

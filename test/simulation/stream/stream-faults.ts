@@ -3,6 +3,9 @@ import type { SimulatedCluster, SimulatedDirectory } from "../cluster.ts";
 import { NATS } from "./nats.ts";
 import type { StreamDirectories } from "./stream-directories.ts";
 
+/** How long it takes from one fault to the next, on average: with less, nobody writes most of the time. In milliseconds. */
+export const STREAM_FAULT_EVERY_MS = [800, 4_000] as const;
+
 /** Faults that lose nothing: whatever happens, the stream has what it has acknowledged. */
 export function streamFaults(cluster: SimulatedCluster, over: StreamDirectories): (() => void)[] {
   const { world, network, directories } = cluster;

@@ -8,19 +8,13 @@ import type { ClusterParts } from "../parts.ts";
 import type { Outcome } from "../scenario.ts";
 import { scheduleSessions } from "../sessions.ts";
 import { scheduleWork } from "../work.ts";
-import { World } from "../world.ts";
+import { STREAM_REACTIONS, World } from "../world.ts";
 import { drawNats } from "./nats.ts";
-import { streamFaults, streamLoss } from "./stream-faults.ts";
+import { STREAM_FAULT_EVERY_MS, streamFaults, streamLoss } from "./stream-faults.ts";
 import { checkOneLog } from "./stream-checks.ts";
 
 /** How long there are faults: long enough for several directories to take over. */
 const FAULTS_MS = 25_000;
-
-/** How long it takes from one fault to the next, on average: with less, nobody writes most of the time. In milliseconds. */
-const FAULT_EVERY_MS = [800, 4_000] as const;
-
-/** How many reactions of promises run before the next event: all that the opening of a log has. */
-const REACTIONS = 30;
 
 /** Runs the simulation of `seed`. */
 export async function liveOverStream(
@@ -29,7 +23,7 @@ export async function liveOverStream(
   directories: number,
 ): Promise<Outcome> {
   const world = new World(seed);
-  world.reactions = REACTIONS;
+  world.reactions = STREAM_REACTIONS;
   const network = drawNetwork(world, world.chance(0.3), 20_000);
   const size = { nodes: 3 + world.below(3), directories, nats: drawNats(world) };
   const cluster = new SimulatedCluster(world, size, network, parts);
@@ -48,7 +42,7 @@ export async function liveOverStream(
   const losesNodes = world.chance(0.5);
   const losses = losesNodes ? nodeLoss(cluster) : streamLoss(cluster, over);
   const faults = [...machineFaults(cluster), ...streamFaults(cluster, over), ...losses];
-  scheduleFaults(cluster, FAULTS_MS, faults, FAULT_EVERY_MS);
+  scheduleFaults(cluster, FAULTS_MS, faults, STREAM_FAULT_EVERY_MS);
   await world.run(FAULTS_MS);
   await heal(cluster);
   const violations = [
