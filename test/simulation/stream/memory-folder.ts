@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import { deserialize, serialize } from "node:v8";
 
 import type {
   ReceivedState,
@@ -70,7 +69,7 @@ export class MemoryFolder implements StateFolder<PlacedLog> {
       write: async (data) => void pieces.push(data),
       end: async (isWhole) => {
         await this.#take();
-        if (isWhole) disk.database = deserialize(Buffer.concat(pieces)) as PlacedDisk;
+        if (isWhole) disk.database = databaseOf(Buffer.concat(pieces));
       },
     };
   }
@@ -79,7 +78,7 @@ export class MemoryFolder implements StateFolder<PlacedLog> {
     let isStopped = false;
     const done = this.#take().then((): StateCopy => {
       if (isStopped) throw new Error("The copy was stopped");
-      const bytes = serialize(this.#options.disk.database);
+      const bytes = bytesOf(this.#options.disk.database);
       return {
         bytes: bytes.byteLength,
         sha256: createHash("sha256").update(bytes).digest("hex"),
@@ -110,4 +109,24 @@ export class MemoryFolder implements StateFolder<PlacedLog> {
     const { clock, world } = this.#options;
     return new Promise((resolve) => void clock.after(world.between(0, FILE_MS), resolve));
   }
+}
+
+/** A database as bytes: the same for the same database, which those of the serializer of V8 are not. */
+function bytesOf(database: PlacedDisk): Uint8Array {
+  const words = JSON.stringify(database, function (this: Record<string, unknown>, key, value) {
+    const member = this[key];
+    if (member instanceof Map) return { map: [...member] };
+    if (member instanceof Uint8Array) return { bytes: Buffer.from(member).toString("base64") };
+    return value as unknown;
+  });
+  return Buffer.from(words);
+}
+
+function databaseOf(bytes: Uint8Array): PlacedDisk {
+  return JSON.parse(Buffer.from(bytes).toString(), (_, value: unknown) => {
+    if (typeof value !== "object" || value === null) return value;
+    if ("map" in value) return new Map(value.map as [unknown, unknown][]);
+    if ("bytes" in value) return new Uint8Array(Buffer.from(String(value.bytes), "base64"));
+    return value;
+  }) as PlacedDisk;
 }
