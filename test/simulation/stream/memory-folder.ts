@@ -124,7 +124,7 @@ function bytesOf(database: PlacedDisk): Uint8Array {
 
 function databaseOf(bytes: Uint8Array): PlacedDisk {
   return JSON.parse(Buffer.from(bytes).toString(), (_, value: unknown) => {
-    if (typeof value !== "object" || value === null) return value;
+    if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
     if ("map" in value) return new Map(value.map as [unknown, unknown][]);
     if ("bytes" in value) return new Uint8Array(Buffer.from(String(value.bytes), "base64"));
     return value;
