@@ -33,8 +33,8 @@ export const PROGRAM_MUTANTS: readonly Mutant[] = [
   {
     bug: "a server is said to be ready before it listens",
     file: "packages/supervision/src/server-program.ts",
-    find: "  server = await program.start(values",
-    put: '  notifyReady("starting");\n  server = await program.start(values',
+    find: "  const started = await program.start(values",
+    put: '  notifyReady("starting");\n  const started = await program.start(values',
     suite: { test: "packages/supervision/test/server-program.test.ts" },
   },
   {
@@ -194,8 +194,8 @@ export const PROGRAM_MUTANTS: readonly Mutant[] = [
   {
     bug: "what a node says of itself is read once",
     file: "apps/directory/src/node-registry.ts",
-    find: "nowMs >= node.staleAtMs && node.member.peer === null",
-    put: "nowMs >= node.staleAtMs && node.member.peer !== null",
+    find: "node.round !== this.#round && node.member.peer === null",
+    put: "node.round !== this.#round && node.member.peer !== null",
     suite: { test: "apps/directory/test/node-registry.test.ts" },
   },
   {

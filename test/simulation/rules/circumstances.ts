@@ -172,3 +172,43 @@ export function streamsSetBack(): ClusterParts {
     },
   };
 }
+
+/**
+ * A node and a directory are ahead, and alone with each other. The node no longer hears what the directory has taken, and goes to another one, which has not
+ * followed the first and refuses that. Then the first one comes back, to the node perhaps sooner than to the other directories.
+ */
+export function refusedUnheard(): ClusterParts {
+  return {
+    faults: (cluster) => {
+      const { world, nodes, directories, network } = cluster;
+      const refuse = (): void => {
+        const directory = world.pick(directories);
+        const node = world.pick(nodes);
+        const elsewhere = directories.filter((each) => each !== directory).map(({ host }) => host);
+        const others = [...elsewhere, ...nodes.map(({ id }) => id).filter((id) => id !== node.id)];
+        cluster.killNode(node);
+        cluster.killDirectory(directory);
+        node.machine.skewMs = world.between(15_000, 60_000);
+        directory.machine.skewMs = node.machine.skewMs;
+        cluster.startNode(node);
+        cluster.startDirectory(directory);
+        for (const host of others) network.cutBetween(directory.host, host);
+        for (const host of elsewhere) network.cutBetween(node.id, host);
+        const deafMs = world.between(300, 2_000);
+        world.schedule(deafMs, () => network.cut(node.id, "in"));
+        world.schedule(deafMs + world.between(50, 500), () => {
+          network.cut(directory.host);
+          network.heal(node.id);
+          for (const { machine } of [directory, ...nodes]) machine.skewMs = 0;
+          for (const host of elsewhere) network.healBetween(node.id, host);
+        });
+        const backMs = deafMs + world.between(1_500, 5_000);
+        world.schedule(backMs, () => network.heal(directory.host));
+        world.schedule(backMs + world.between(0, 4_000), () => {
+          for (const host of others) network.healBetween(directory.host, host);
+        });
+      };
+      return [refuse];
+    },
+  };
+}

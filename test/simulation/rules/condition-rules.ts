@@ -22,7 +22,7 @@ export const CONDITION_RULES: readonly Rule[] = [
     rule: "an entry that was decided about goes out once it is durable",
     off: "it goes out at once",
     faults: "conditions",
-    seed: 43,
+    seed: 10,
     parts: () => without("decidedGoesOutDurable"),
   },
   {

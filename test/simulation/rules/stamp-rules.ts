@@ -1,7 +1,13 @@
 import { stampTimeOf } from "@meridian/protocol";
 
 import { TracedStore } from "../traced-store.ts";
-import { refusedElsewhere, restoredBehind, slowStores, straysAndLosses } from "./circumstances.ts";
+import {
+  refusedElsewhere,
+  refusedUnheard,
+  restoredBehind,
+  slowStores,
+  straysAndLosses,
+} from "./circumstances.ts";
 import { both, without, type Rule } from "./rule.ts";
 import { forgetful, stores, tampered } from "./tampering.ts";
 
@@ -89,8 +95,8 @@ export const STAMP_RULES: readonly Rule[] = [
     off: "it knows better places, and does not get its own frames",
     faults: "all",
     directories: 2,
-    seed: 1,
-    harder: () => refusedElsewhere(),
+    seed: 356,
+    harder: () => refusedUnheard(),
     parts: () => without("takenBackIsFound"),
   },
   {
