@@ -23,6 +23,8 @@ export interface PutOptions {
   readonly contentType?: string;
   readonly ttl?: string;
   readonly ack?: string;
+  /** How long to wait for `ack`. */
+  readonly timeout?: string;
 }
 
 /** The authorities of clusters that speak TLS. */

@@ -217,8 +217,9 @@ describe.skipIf(!HAS_NATS)(
       const pair = await Pair.start();
       await pair.spread(1);
       expect(pair.directories[1]?.url).toBe(pair.urls[1]);
-      await putValue(pair.url(1), "at-the-second", "two", { ack: "all" });
-      await putValue(pair.url(0), "at-the-first", "one", { ack: "all" });
+      const all = { ack: "all", timeout: "30s" };
+      await putValue(pair.url(1), "at-the-second", "two", all);
+      await putValue(pair.url(0), "at-the-first", "one", all);
       expect(await getText(pair.url(0), "at-the-second")).toBe("two");
       expect(await getText(pair.url(1), "at-the-first")).toBe("one");
       expect(await pair.digests()).toHaveLength(1);
