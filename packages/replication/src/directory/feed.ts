@@ -6,7 +6,8 @@
  * from memory or from the log. So a slow node costs the directory no memory and the other nodes no time.
  *
  * Of its own frames a node needs to know only that they are in the log. It is told so together with the next thing that it is told, nearly always
- * that they are committed: several frames in a row are one message then, and none of them wakes the node up.
+ * that they are committed: several frames in a row are one message then, and none of them wakes the node up. Only a node that has taken stamps
+ * back gets its own frames as the others do: a log may have them under those stamps.
  */
 import type { DirectoryLog, Link } from "@meridian/ports";
 import {
