@@ -5,7 +5,7 @@ const TESTS = "packages/replication/test";
 const DURABLE: Suite = { test: `${TESTS}/durable-acknowledgement.test.ts` };
 const UNSENT: Suite = { test: `${TESTS}/unsent-entries.test.ts` };
 const STAMPED_ANEW: Suite = { test: `${TESTS}/re-stamping.test.ts` };
-const TAKEN_BACK: Suite = { test: "packages/replication/test/taken-back-stamps.test.ts" };
+const TAKEN_BACK: Suite = { test: `${TESTS}/taken-back-stamps.test.ts` };
 
 /** Bugs in how a node gives its writes away: the outbox, its stamps and what is durable. */
 export const OUTBOX_MUTANTS: readonly Mutant[] = [
@@ -95,52 +95,52 @@ export const OUTBOX_MUTANTS: readonly Mutant[] = [
   },
   {
     bug: "every refusal is taken to be of the first frame that is not acknowledged",
-    file: "packages/replication/src/node/restamper.ts",
+    file: `${REPLICATION}/node/restamper.ts`,
     find: "this.#restampAfter(position - 1, bound, () => this.#end());",
     put: "this.#restampAfter(acknowledgedThrough, Math.min(timeMax, bound), () => this.#end());",
     suite: STAMPED_ANEW,
   },
   {
     bug: "nothing is learnt of admitted stamps from a welcome",
-    file: "packages/replication/src/node/submitter.ts",
+    file: `${REPLICATION}/node/submitter.ts`,
     find: "      if (frame.position > committed) return false;\n      this.#context.admitted.raise(frame.highestTime);",
     put: "      if (frame.position > committed) return false;",
     suite: STAMPED_ANEW,
   },
   {
     bug: "a node that has taken stamps back does not ask for its own frames",
-    file: "packages/replication/src/node/replica-options.ts",
+    file: `${REPLICATION}/node/replica-options.ts`,
     find: "...(store.takenBack.isEmpty ? [OWN_FRAMES] : [])",
     put: "OWN_FRAMES",
     suite: TAKEN_BACK,
   },
   {
     bug: "a node that takes stamps back keeps its places in other logs",
-    file: "packages/replication/src/node/settlement.ts",
+    file: `${REPLICATION}/node/settlement.ts`,
     find: "    home.forgetOthers();\n",
     put: "    if (!isThere) home.forgetOthers();\n",
     suite: TAKEN_BACK,
   },
   {
     bug: "a node that takes stamps back on arrival goes on from where it was before",
-    file: "packages/replication/src/node/settlement.ts",
+    file: `${REPLICATION}/node/settlement.ts`,
     find: "      this.unsettle();\n      const said",
     put: "      const said",
     suite: TAKEN_BACK,
   },
   {
     bug: "a node takes itself for a copy where a log has what it has taken back",
-    file: "packages/replication/src/node/submitter.ts",
+    file: `${REPLICATION}/node/submitter.ts`,
     find: "store.takenBack.hasTime(highestTime)",
     put: "store.takenBack.hasTime(-1)",
     suite: TAKEN_BACK,
   },
   {
     bug: "of a node that gets its own frames, what is compacted is left out",
-    file: "packages/replication/src/directory/feed.ts",
+    file: `${REPLICATION}/directory/feed.ts`,
     find: "return incarnation !== 0 && frame.incarnation === incarnation;",
     put: "return frame.incarnation === incarnation;",
-    suite: { test: "packages/replication/test/own-frames.test.ts" },
+    suite: { test: `${TESTS}/own-frames.test.ts` },
   },
   {
     bug: "a restored copy sends what it had not sent with the stamps of then",

@@ -1,10 +1,9 @@
 /** One simulated life of a cluster, drawn from a seed: writes, faults, healing, and then the checks. */
 import type { Promises } from "./auditor.ts";
-import { checkAcknowledged, checkContents, checkCursors, checkStamps } from "./checks.ts";
 import { liveByConditions } from "./conditions-life.ts";
 import { SimulatedCluster } from "./cluster.ts";
+import { end } from "./ending.ts";
 import { allFaults, clockFaults, scheduleFaults, slowDisks, smallLimits } from "./faults.ts";
-import { checkConverged, checkRest, heal } from "./healing.ts";
 import { liveBeyondHorizon } from "./horizon-life.ts";
 import { liveByWrongClocks } from "./clock-life.ts";
 import { drawNetwork } from "./network.ts";
@@ -97,17 +96,5 @@ async function live(
   const drawn = faults === "all" ? allFaults(cluster) : clockFaults(cluster);
   scheduleFaults(cluster, FAULTS_MS, drawn);
   await world.run(FAULTS_MS);
-  await heal(cluster);
-  const violations = [
-    ...cluster.auditor.violations,
-    ...checkConverged(cluster),
-    ...checkAcknowledged(cluster),
-    ...checkContents(cluster),
-    ...checkCursors(cluster),
-    ...checkStamps(cluster),
-    ...(await checkRest(cluster)),
-  ];
-  const { asked, reached } = cluster.auditor;
-  const acknowledged = cluster.acknowledged.length;
-  return { violations, acknowledged, asked, reached, quarantined: 0, events: world.events };
+  return end(cluster);
 }

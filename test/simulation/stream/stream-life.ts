@@ -1,8 +1,7 @@
 /** A simulation of a cluster whose log is in a stream: one directory orders, all serve. */
-import { checkAcknowledged, checkContents, checkCursors, checkStamps } from "../checks.ts";
 import { SimulatedCluster } from "../cluster.ts";
+import { end } from "../ending.ts";
 import { machineFaults, nodeLoss, scheduleFaults, slowDisks, smallLimits } from "../faults.ts";
-import { checkConverged, checkRest, heal } from "../healing.ts";
 import { drawNetwork } from "../network.ts";
 import type { ClusterParts } from "../parts.ts";
 import type { Outcome } from "../scenario.ts";
@@ -44,18 +43,6 @@ export async function liveOverStream(
   const faults = [...machineFaults(cluster), ...streamFaults(cluster, over), ...losses];
   scheduleFaults(cluster, FAULTS_MS, faults, STREAM_FAULT_EVERY_MS);
   await world.run(FAULTS_MS);
-  await heal(cluster);
-  const violations = [
-    ...cluster.auditor.violations,
-    ...checkConverged(cluster),
-    ...checkAcknowledged(cluster),
-    ...checkContents(cluster),
-    ...checkCursors(cluster),
-    ...checkStamps(cluster),
-    ...(await checkRest(cluster)),
-    ...checkOneLog(cluster, over),
-  ];
-  const { asked, reached } = cluster.auditor;
-  const acknowledged = cluster.acknowledged.length;
-  return { violations, acknowledged, asked, reached, quarantined: 0, events: world.events };
+  const outcome = await end(cluster);
+  return { ...outcome, violations: [...outcome.violations, ...checkOneLog(cluster, over)] };
 }

@@ -9,7 +9,7 @@ import {
   FIVE_PLACES,
   LinkProxy,
   placeArguments,
-  Program,
+  type Program,
   regionArguments,
   until,
 } from "@meridian/local-cluster";
@@ -20,16 +20,7 @@ import { WebSocket } from "ws";
 
 import { freePort } from "../../support/free-port.ts";
 import { HAS_NATS, NATS_VERSION, NatsServers } from "../../support/nats-servers.ts";
-
-async function start(
-  program: "directory" | "region",
-  name: string,
-  args: readonly string[],
-): Promise<Program> {
-  const started = await Program.spawn({ name, program, args });
-  onTestFinished(() => started.kill());
-  return started;
-}
+import { start } from "../../support/spawned.ts";
 
 /** The URL of a line to a directory on which everything takes so many milliseconds in each direction. */
 async function farAway(url: string, ms: number): Promise<string> {
