@@ -4,10 +4,13 @@ import type { Logger } from "@meridian/runtime";
 /** Remembers whether the log's database has turned out to be damaged. */
 export class LogHealth {
   readonly #logger: Logger;
+  readonly #source: string;
   #damage: MeridianError | undefined;
 
-  constructor(logger: Logger) {
+  /** `isOfStream`: whether the database is made from a stream. */
+  constructor(logger: Logger, isOfStream: boolean) {
     this.#logger = logger;
+    this.#source = isOfStream ? "it is made anew from the stream" : "the nodes fill it again";
   }
 
   /** Why the log cannot be trusted any more; undefined while no damage is known. */
@@ -20,7 +23,7 @@ export class LogHealth {
     if (this.#damage !== undefined) return;
     this.#damage = damage;
     this.#logger.error(
-      "the log is damaged; stop this directory and delete its data folder, the nodes fill it again",
+      `the log is damaged; stop this directory and move its data folder away, ${this.#source}`,
       { code: damage.code, why: damage.message },
     );
   };

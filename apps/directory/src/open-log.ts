@@ -50,6 +50,11 @@ export interface LogPlace extends Pick<
 /** Where the log lies, as `--log` says it, if it is to lie in the data folder even though it was in a stream. */
 export const IN_FOLDER = "sqlite";
 
+/** Whether the log lies in a stream. */
+export function isInStream({ log }: Pick<LogPlace, "log">): boolean {
+  return log !== null && log !== IN_FOLDER;
+}
+
 /** Opens the log. In a stream, this waits while another directory writes it. */
 export async function openLog(place: LogPlace): Promise<OpenLog> {
   const { log: address, logCredentials, cluster, store, ...listeners } = place;

@@ -27,7 +27,7 @@ import { dialLink, linkCuts, type LinkCuts } from "@meridian/transport";
 import { placeOf } from "./identity.ts";
 import { LogHealth } from "./log-health.ts";
 import { learnRevocations } from "./log-pages.ts";
-import { IN_FOLDER, openLog, type OpenLog } from "./open-log.ts";
+import { IN_FOLDER, isInStream, openLog, type OpenLog } from "./open-log.ts";
 import { answerOperation, operationsOf } from "./operations.ts";
 import { serve, type Changing, type MachineListeners, type Settled } from "./serve.ts";
 import { notRunning, serveBeside, type Running } from "./serve-beside.ts";
@@ -121,7 +121,7 @@ export async function startDirectory(given: DirectoryOptions): Promise<RunningDi
   };
   let opened: OpenLog;
   const running = notRunning();
-  const health = new LogHealth(logger);
+  const health = new LogHealth(logger, isInStream(options));
   const { onDamaged } = health;
   const parts = { ...settled, ...changing };
   let isWatched = false;

@@ -201,7 +201,8 @@ const RULES: Readonly<Record<ComplaintKind, (checkup: Checkup) => readonly Findi
             {
               who,
               what: `Its database is damaged: ${damage}`,
-              remedy: "Stop it and delete its data folder: it fills itself again from the others.",
+              remedy:
+                "Stop it and move its data folder away: it fills itself again from the others, or from the stream of its log.",
             },
           ],
     ),

@@ -61,6 +61,8 @@ export interface StateFolder<State extends LogState = LogState> {
   open(logId: number): Promise<State>;
   /** Keeps the database, which is closed, under another name, in the place of the one that was set aside before. */
   setAside(): Promise<void>;
+  /** Removes the database, which is closed: all that it has is elsewhere. */
+  drop(): Promise<void>;
   /** Begins to take in another database. The present one is closed. */
   receive(): Promise<ReceivedState>;
   /** Begins to copy the database, which may be open. */

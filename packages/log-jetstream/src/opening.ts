@@ -159,10 +159,27 @@ class Opening<State extends LogState> {
 
   async #openState(): Promise<State> {
     const { folder, clock, logger, random } = this.#options;
-    const newest = (await this.#newest())?.record;
+    const newest = await this.#newestPatiently();
     const logId = newest?.logId ?? randomIdentity(random);
     const [stream, snapshots] = [this.#stream, this.#snapshots];
-    return openState({ stream, snapshots, folder, clock, logger, newest, logId });
+    try {
+      return await openState({ stream, snapshots, folder, clock, logger, newest, logId });
+    } catch (cause) {
+      // Another directory may have begun the log meanwhile: then its snapshots seemed to be those of a log that is not the stream's.
+      if ((await this.#newest())?.record.logId === newest?.logId) throw cause;
+      const said = "Another log was begun in the stream while this directory looked at it";
+      throw new MeridianError("STORE_FAILED", said, { cause });
+    }
+  }
+
+  /** A server that lags behind may have messages, and not know the begin yet. To believe it would set aside a database that is the stream's. */
+  async #newestPatiently(): Promise<EpochRecord | undefined> {
+    for (let restMs = BEHIND_MS; ; restMs -= STEP_MS) {
+      const newest = (await this.#newest())?.record;
+      if (newest !== undefined || restMs <= 0) return newest;
+      if ((await this.#stream.bounds()).last === 0) return undefined;
+      await delay(this.#clock, STEP_MS);
+    }
   }
 
   /** Reads the stream, and serves nodes while another directory writes it, until this one has begun an epoch. See `#beginBeside`. */

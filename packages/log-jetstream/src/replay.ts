@@ -100,9 +100,9 @@ export class Replay {
     );
     await Promise.all(applied).catch((cause: unknown) => {
       const { message } = asMeridianError(cause);
-      throw new MeridianError("STORE_CORRUPT", `The stream cannot be applied: ${message}`, {
-        cause,
-      });
+      const [from, through] = [messages[0]?.sequence, messages.at(-1)?.sequence];
+      const said = `What the stream has from message ${from} through ${through} cannot be applied to the database of this directory: ${message}`;
+      throw new MeridianError("STORE_CORRUPT", said, { cause });
     });
   }
 

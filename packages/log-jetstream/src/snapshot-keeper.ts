@@ -102,10 +102,11 @@ export class SnapshotKeeper {
   async #run(): Promise<void> {
     const { stream, snapshots, snapshotBytes, isMoved } = this.#options;
     if (this.#grown === undefined) {
-      const { bytes, bytesMax } = await stream.bounds();
+      const { first, bytes, bytesMax } = await stream.bounds();
       this.#bytesMax = bytesMax ?? Infinity;
       const newest = await snapshots.newest();
-      const isMissing = newest === undefined && isMoved;
+      // Then only data folders have what the stream lacks.
+      const isMissing = (isMoved || first > 1) && !(await this.#isUsable(newest));
       this.#due = isMissing ? 0 : this.#dueAfter(newest?.bytes ?? 0, snapshotBytes);
       this.#grown = bytes;
       if (bytes < this.#due) return;
@@ -116,6 +117,11 @@ export class SnapshotKeeper {
     this.#grown -= before;
     this.#due = this.#dueAfter(kept.bytes, snapshotBytes);
     this.#news = { keptAtMs: this.#options.clock.nowMs(), failure: null };
+  }
+
+  async #isUsable(newest: KeptSnapshot | undefined): Promise<boolean> {
+    const { stream, clock, log } = this.#options;
+    return newest !== undefined && isOfStream(newest, { stream, clock, logId: log.logId });
   }
 
   /** By how much the stream may grow behind a snapshot of so many bytes. A limit of the stream is not to be reached before the next one is kept. */

@@ -9,6 +9,9 @@ import {
 
 import type { ReceivedState, RunningCopy, StateCopy, StateFolder } from "./log-state.ts";
 
+/** What the names of the files of a database end with. */
+const SUFFIXES = ["", "-wal", "-shm"] as const;
+
 /** A data folder with the SQLite log that is made from a stream. */
 export class SqliteFolder implements StateFolder<SqliteDirectoryLog> {
   readonly #store: StoreOptions;
@@ -27,11 +30,16 @@ export class SqliteFolder implements StateFolder<SqliteDirectoryLog> {
 
   async setAside(): Promise<void> {
     const { path } = this.#store;
-    for (const suffix of ["", "-wal", "-shm"]) {
+    for (const suffix of SUFFIXES) {
       await rename(`${path}${suffix}`, `${path}.set-aside${suffix}`).catch((cause: unknown) => {
         if ((cause as NodeJS.ErrnoException).code !== "ENOENT") throw cause;
       });
     }
+  }
+
+  async drop(): Promise<void> {
+    const { path } = this.#store;
+    for (const suffix of SUFFIXES) await rm(`${path}${suffix}`, { force: true });
   }
 
   async receive(): Promise<ReceivedState> {

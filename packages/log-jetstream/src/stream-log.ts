@@ -150,8 +150,8 @@ export class StreamLog<State extends LogState = SqliteDirectoryLog> implements D
     const { isMoved } = record;
     this.#keeper = new SnapshotKeeper({ ...keeping, isMoved, clock, logger });
     this.#packer = new RecordPacker(this.#writer, (bytes) => this.#keeper.grow(bytes));
-    // Until a snapshot is kept, only this data folder has what the log had before it moved.
-    if (isMoved) this.#keeper.grow(0);
+    // Where no snapshot has what the stream lacks, only data folders have it, perhaps only this one.
+    this.#keeper.grow(0);
   }
 
   get committedThrough(): number {

@@ -32,6 +32,10 @@ export interface StateOptions<State extends LogState> {
 
 type Relation = "of the stream" | "moving" | "empty" | "too old" | "of another";
 
+/** What to do about streams of which this directory can make no log. */
+const KEEP =
+  "Keep both streams and all data folders, any of which may be the only whole copy: start first the directory whose data folder has the log, or put both streams back to one moment";
+
 /** Opens the SQLite log of a stream. Rejects with `STORE_CORRUPT` if neither stream nor snapshot has the oldest messages. */
 export async function openState<State extends LogState>(
   options: StateOptions<State>,
@@ -64,12 +68,15 @@ export async function openState<State extends LogState>(
   const [refilled, found] = await openRelated(options);
   if (found === "of the stream") return refilled;
   await refilled.close();
+  // The database that was set aside before stays: it may have what nothing else has.
+  await folder.drop();
   if (found === "too old") {
     const said = "The stream was trimmed behind a newer snapshot while this one was fetched";
     throw new MeridianError("STORE_FAILED", said);
   }
-  const said = `The snapshot as of message ${snapshot.place.sequence} has more than the stream, which was set back to an older state`;
-  throw new MeridianError("STORE_CORRUPT", said);
+  // The stream was set back since it was asked for the place of the snapshot; asked again, it says so.
+  const said = `The snapshot as of message ${snapshot.place.sequence} has more than the stream, which was set back to an older state than the snapshots. ${KEEP}`;
+  throw new MeridianError("STORE_FAILED", said);
 }
 
 async function openRelated<State extends LogState>(
@@ -99,7 +106,7 @@ async function relationOf(
     // The process died between the first message and the note of it.
     const isBegun = last === 1 && newest !== undefined && hasBegun(state, newest);
     if (isEmpty || isBegun) return "moving";
-    const said = `${folder.name} has a log that is in no stream, and the streams of this cluster are not empty. Expected an empty data folder, to use what is in the streams; or delete both streams, to move this log into them`;
+    const said = `${folder.name} has a log that is in no stream, and the streams of this cluster are not empty. To use what is in the streams, move this data folder away and start with an empty one. Only if nothing in the streams is needed, delete both: then this log moves into them`;
     throw new MeridianError("INVALID_CONFIG", said);
   }
   if (state.logId !== logId) return "of another";
@@ -149,6 +156,6 @@ function unmoved(): MeridianError {
 }
 
 function missing(first: number): MeridianError {
-  const said = `The stream begins with message ${first}, and no snapshot has what was before. Delete the streams of this cluster, and the regions fill new ones`;
+  const said = `The stream begins with message ${first}, and no snapshot that this version can read has what was before. ${KEEP}`;
   return new MeridianError("STORE_CORRUPT", said);
 }

@@ -138,7 +138,7 @@ describe("a directory beside the one that writes", () => {
     await append(first, 2, [entry("c", 3)]);
     await expect.poll(() => ends, { timeout: 5_000 }).toEqual([false]);
     await first.abort();
-    await expect(opening).rejects.toThrow("no snapshot has what was before");
+    await expect(opening).rejects.toThrow("has what was before");
   });
 });
 
@@ -244,6 +244,17 @@ describe("a stream of which less is known than before", () => {
     const second = await opening;
     expect(await told(second)).toMatchObject({ ...Object(before), admittedTime: 4 });
     expect(second.get("lost")).toBeUndefined();
+    await second.close();
+  });
+
+  it("because a server does not know its epoch is asked again, and no database is set aside", async () => {
+    const first = await open("epochless");
+    await append(first, 0, [entry("a", 1)]);
+    await first.close();
+    serverOf("epochless").epochless = 1;
+    const second = await open("epochless");
+    expect([second.logId, second.committedThrough]).toEqual([first.logId, 1]);
+    expect(readdirSync(join(folder, "epochless"))).not.toContain("directory.db.set-aside");
     await second.close();
   });
 

@@ -2,11 +2,21 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 
+import { openDirectoryLog } from "@meridian/store";
 import { describe, expect, it } from "vitest";
 
 import type { FollowedLog, StandbyServer } from "../src/standby.ts";
 import type { StreamLog } from "../src/stream-log.ts";
-import { append, entry, folder, open, promised, serverOf, told } from "./memory-logs.ts";
+import {
+  append,
+  entry,
+  folder,
+  open,
+  promised,
+  serverOf,
+  storeOptions,
+  told,
+} from "./memory-logs.ts";
 
 const SMALL = { snapshotBytes: 2_000 };
 
@@ -232,7 +242,25 @@ describe("a snapshot, while its stream changes", () => {
     await second.close();
   });
 
-  it("is fetched again, and does not end the directory, if the stream is trimmed behind it", async () => {
+  it("is looked for anew if another directory began the log while this one looked", async () => {
+    const [server, other] = [serverOf("begun"), serverOf("begun-snapshots")];
+    const first = await open("begun", "begun-1", SMALL);
+    await appendUntilTrimmed(first, "begun");
+    await first.close();
+    const { messages, first: kept } = server;
+    [server.messages, server.first] = [[], 1];
+    other.onCall = (call) => {
+      if (call === "newest") [server.messages, server.first] = [messages, kept];
+    };
+    const second = await open("begun", "begun-2");
+    expect([second.logId, second.committedThrough]).toEqual([first.logId, first.committedThrough]);
+    await second.close();
+  });
+
+  it("is fetched again if the stream is trimmed behind it, and the database that was set aside stays", async () => {
+    const before = await open("ahead-before", "ahead-2");
+    await append(before, 0, [entry("only-here", 1)]);
+    await before.close();
     const [server, other] = [serverOf("ahead"), serverOf("ahead-snapshots")];
     const first = await open("ahead", "ahead-1", SMALL);
     await appendUntilTrimmed(first, "ahead");
@@ -248,6 +276,11 @@ describe("a snapshot, while its stream changes", () => {
     const second = await open("ahead", "ahead-2");
     expect(second.committedThrough).toBe(first.committedThrough);
     await second.close();
+    const path = join(folder, "ahead-2", "directory.db.set-aside");
+    const aside = await openDirectoryLog({ ...storeOptions("ahead-2"), path });
+    await promised((done) => aside.settle(done));
+    expect(aside.get("only-here")).toEqual(entry("only-here", 1));
+    await aside.close();
   });
 });
 
@@ -278,9 +311,14 @@ describe("a snapshot that is not as it was kept", () => {
     await appendUntilTrimmed(first, "without");
     await first.close();
     serverOf("without-snapshots").cut(0);
-    await expect(open("without", "without-2")).rejects.toThrow("no snapshot has what was before");
+    await expect(open("without", "without-2")).rejects.toThrow("has what was before");
     const again = await open("without", "without-1");
     expect(again.committedThrough).toBe(first.committedThrough);
+    // It keeps the snapshot that is missing, however little is written.
+    await expect.poll(() => again.snapshots.keptAtMs).not.toBeNull();
     await again.close();
+    const filled = await open("without", "without-2");
+    expect(filled.committedThrough).toBe(first.committedThrough);
+    await filled.close();
   });
 });

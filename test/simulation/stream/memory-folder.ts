@@ -62,6 +62,10 @@ export class MemoryFolder implements StateFolder<PlacedLog> {
     this.#options.disk.database = unmadeDisk();
   }
 
+  async drop(): Promise<void> {
+    await this.setAside();
+  }
+
   async receive(): Promise<ReceivedState> {
     const { disk } = this.#options;
     const pieces: Uint8Array[] = [];

@@ -43,9 +43,6 @@ interface Backup {
   readonly snapshots: StoredContents;
 }
 
-/** For how long an opening may have known the stream as it was before it was set back. */
-const SETTING_BACK_MS = 10_000;
-
 /** How long a supervisor waits at most before it starts a process again. */
 const RESTART_MS = 1_000;
 
@@ -56,7 +53,6 @@ export class StreamDirectories {
   readonly #host: StreamHost;
   readonly #places = new Map<string, Place>();
   #backup: Backup | undefined;
-  #restoredAtMs = -Infinity;
   /** How long nobody may have answered before another directory takes over. */
   silenceMs = 2_000;
   /** By how much the stream grows before a snapshot is kept. */
@@ -189,7 +185,6 @@ export class StreamDirectories {
   restore(): boolean {
     if (this.#backup === undefined) return false;
     const { log, snapshots } = this.nats;
-    this.#restoredAtMs = this.#host.world.nowMs;
     log.restore(this.#backup.log);
     snapshots.restore(this.#backup.snapshots);
     this.truth.restart(log.history);
@@ -204,9 +199,6 @@ export class StreamDirectories {
   #judge({ host }: SimulatedDirectory, why: unknown): void {
     const { code, message } = asMeridianError(why);
     if (code === "STORE_FAILED" || code === "STORE_IN_USE") return;
-    // It was checked before the snapshot was fetched, and is not true any more.
-    const isSetBack = this.#host.world.nowMs - this.#restoredAtMs < SETTING_BACK_MS;
-    if (isSetBack && message.includes("has more than the stream")) return;
     this.#host.report(`${host}: ended with ${code}: ${message}`);
   }
 
