@@ -1,9 +1,15 @@
 import type { Job, JobResult } from "./farm.ts";
+import type { ClusterParts } from "./parts.ts";
+import { CIRCUMSTANCES } from "./rules/circumstances.ts";
 import { ALL_RULES } from "./rules/all-rules.ts";
 import { partsWithout } from "./rules/rule.ts";
 import { faultsOf, simulate } from "./scenario.ts";
 
 const VIOLATIONS_MAX = 5;
+
+function partsIn({ circumstance }: Job): ClusterParts | undefined {
+  return circumstance && CIRCUMSTANCES[circumstance]();
+}
 
 process.on("message", (job: Job) => {
   void run(job).then((result) => process.send?.(result));
@@ -14,7 +20,7 @@ async function run(job: Job): Promise<JobResult> {
   const failed: { seed: number; violations: readonly string[] }[] = [];
   let acknowledged = 0;
   for (let seed = job.first; seed < job.first + job.count; seed += 1) {
-    const parts = rule === undefined ? undefined : partsWithout(rule);
+    const parts = rule === undefined ? partsIn(job) : partsWithout(rule);
     const faults = rule?.faults ?? job.faults ?? faultsOf(seed);
     const outcome = await simulate(seed, parts, faults, rule?.directories ?? job.directories);
     acknowledged += outcome.acknowledged;

@@ -2,6 +2,7 @@
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
+import type { Circumstance } from "./rules/circumstances.ts";
 import type { Faults } from "./scenario.ts";
 
 /** A run of seeds. */
@@ -12,6 +13,8 @@ export interface Job {
   readonly directories?: number;
   /** Which faults there are. Default: those of the seed. */
   readonly faults?: Faults;
+  /** What happens more often than usual. */
+  readonly circumstance?: Circumstance;
   /** Which rule is switched off; undefined for none. */
   readonly rule?: string;
 }

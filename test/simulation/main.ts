@@ -3,6 +3,7 @@ import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 
 import { runJobs, type Job, type JobResult } from "./farm.ts";
+import { isCircumstance, type Circumstance } from "./rules/circumstances.ts";
 import { ALL_RULES } from "./rules/all-rules.ts";
 
 const USAGE = `Usage: npm run simulate -- [first] [count]
@@ -15,7 +16,7 @@ const USAGE = `Usage: npm run simulate -- [first] [count]
          fail without it
 
 With --directories <n>, clusters have as many directories, which follow each other. With --log stream, the log is in a stream of NATS JetStream,
-simulated, and several directories share it. With --conditions, clients write by conditions for the whole
+simulated, and several directories share it. With --circumstance late-writers or set-back, writers of a stream are late, or the stream is set back, again and again. With --conditions, clients write by conditions for the whole
 cluster: in clusters of one directory, or over a stream. With --jobs <n>, as many seeds run at
 a time, each in a process; by default as many as there are processors. What comes of a seed does not depend on that.
 All of them print each seed that fails as SIM_SEED=<seed>. The exit code tells of failures.`;
@@ -30,12 +31,18 @@ const { values, positionals } = parseArgs({
     directories: { type: "string", default: "1" },
     conditions: { type: "boolean", default: false },
     log: { type: "string", default: "sqlite" },
+    circumstance: { type: "string" },
     jobs: { type: "string", default: String(availableParallelism()) },
   },
 });
 const directories = whole(values.directories);
 const processes = whole(values.jobs);
-const given: Pick<Job, "faults"> = faultsGiven();
+const given: Pick<Job, "faults" | "circumstance"> = {
+  ...faultsGiven(),
+  ...(values.circumstance !== undefined && {
+    circumstance: circumstanceGiven(values.circumstance),
+  }),
+};
 const [mode = "1", ...rest] = positionals;
 if (mode === "nightly") await hunt(...nightly(rest));
 else if (mode === "rules") await tableOfRules(whole(rest[0] ?? "100"), rest[1] ?? "");
@@ -49,6 +56,10 @@ function usage(): never {
 function whole(text: string): number {
   const value = Number(text);
   return Number.isSafeInteger(value) && value > 0 ? value : usage();
+}
+
+function circumstanceGiven(name: string): Circumstance {
+  return isCircumstance(name) ? name : usage();
 }
 
 /** The faults that the options ask for; none for those of each seed. */

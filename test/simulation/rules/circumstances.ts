@@ -212,3 +212,17 @@ export function refusedUnheard(): ClusterParts {
     },
   };
 }
+
+/** Circumstances that `npm run simulate` has options for. */
+export const CIRCUMSTANCES = {
+  "late-writers": lateWriters,
+  "set-back": streamsSetBack,
+} as const;
+
+/** A name of one of them. */
+export type Circumstance = keyof typeof CIRCUMSTANCES;
+
+/** Whether there is such a circumstance. */
+export function isCircumstance(name: string): name is Circumstance {
+  return Object.hasOwn(CIRCUMSTANCES, name);
+}
