@@ -20,6 +20,7 @@ import { keepPauses } from "./kept-pauses.ts";
 import { bodyBytesAhead, PACKET_BYTES, Pipelines, REQUEST_BYTES } from "./pipelines.ts";
 import { PlainConnections, type PlainConnectionsOptions } from "./plain-connections.ts";
 import { answerRaw } from "./raw-answer.ts";
+import { sharingReads } from "./shared-reads.ts";
 
 /** How a guard is made. */
 export interface HttpGuardOptions {
@@ -125,7 +126,9 @@ export class HttpGuard {
       this.#await(socket, greeting);
       for (const listener of begin) listener.call(server, socket);
     };
-    server.on("connection", (socket: Socket) => {
+    server.on("connection", (accepted: Socket) => {
+      // What is enciphered is read by another object.
+      const socket = isSecure ? accepted : sharingReads(accepted);
       if (this.#connections.size < this.connectionsMax) return take(socket);
       socket.on("error", ignore);
       // Requests have come, perhaps, on connections that look idle: this turn reads them.

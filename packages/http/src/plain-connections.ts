@@ -29,6 +29,7 @@ import {
   type SplitPlain,
 } from "./plain-read.ts";
 import type { RequestTurns } from "./request-turns.ts";
+import { isShared, lastingBytes, SharedReadSocket } from "./shared-reads.ts";
 
 /** What plain connections need. */
 export interface PlainConnectionsOptions {
@@ -134,12 +135,14 @@ export class PlainConnections {
         socket.off("data", onData).off("end", onEnd).off("timeout", onTimeout);
         socket.off("close", onClose).off("error", ignore);
         socket.setTimeout(0);
+        if (socket instanceof SharedReadSocket) socket.onRead = undefined;
       },
     };
     this.#connections.set(socket, connection);
     socket.on("error", ignore).on("end", onEnd).on("close", onClose).on("timeout", onTimeout);
     socket.setTimeout(Math.max(1, this.#options.timeouts.headersTimeout * UNUSED_PART));
     socket.on("data", onData);
+    if (socket instanceof SharedReadSocket) socket.onRead = onData;
   }
 
   /** Ends the connections that are idle, and takes no more. What waits goes on with node:http; those of writes under way end with their answers. */
@@ -301,7 +304,7 @@ export class PlainConnections {
     this.flush();
     connection.release();
     socket.pause();
-    if (chunk !== undefined) socket.unshift(chunk);
+    if (chunk !== undefined) socket.unshift(lastingBytes(chunk));
     this.#options.serve(socket);
     socket.resume();
   }
@@ -310,14 +313,15 @@ export class PlainConnections {
 /** A body that keeps in memory not much more than its own bytes: another copy only of one that came together with much else. */
 function ownBytes(body: Buffer): Uint8Array {
   const { buffer, byteOffset, byteLength } = body;
-  if (buffer.byteLength - byteLength > HEAD_KEPT_BYTES) return new Uint8Array(body);
+  if (isShared(body) || buffer.byteLength - byteLength > HEAD_KEPT_BYTES)
+    return new Uint8Array(body);
   return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 /** Keeps a chunk for later, and reads no more until then. */
 function putBack(socket: Socket, chunk: Buffer): void {
   socket.pause();
-  socket.unshift(chunk);
+  socket.unshift(lastingBytes(chunk));
 }
 
 function writeAnswer(socket: Socket, head: string, body: PlainAnswer["body"]): void {
