@@ -31,9 +31,13 @@ interface Wanted {
   readonly bodies: HeldBytes;
 }
 
-/** A body that is being read. */
+/**
+ * A body that is being read. Once it is read, nothing of it hangs on the request: that lives as long as its connection, which may stay open for
+ * minutes behind the answer.
+ */
 class Reading implements Holder {
   readonly #wanted: Wanted;
+  readonly #resolve: (bytes: Uint8Array) => void;
   readonly #reject: (failure: MeridianError) => void;
   #chunks: Uint8Array[] = [];
   heldBytes = 0;
@@ -46,22 +50,15 @@ class Reading implements Holder {
   ) {
     const { incoming } = wanted;
     this.#wanted = wanted;
+    this.#resolve = resolve;
     this.#reject = reject;
     incoming.on("data", this.#onData);
-    incoming.on("end", () => {
-      resolve(joinBytes(this.#chunks));
-      this.#letGo();
-    });
-    incoming.on("error", (cause: Error) => this.cut(cutShort(cause)));
-    incoming.on("close", () => {
-      this.#letGo();
-      // A stream that has ended closes too; an error that nobody hears of would still cost its stack.
-      if (!incoming.readableEnded) reject(cutShort());
-    });
+    incoming.on("end", this.#onEnd);
+    incoming.on("error", this.#onError);
+    incoming.on("close", this.#onClose);
   }
 
   cut(failure: MeridianError): void {
-    this.#wanted.incoming.off("data", this.#onData);
     this.#wanted.incoming.pause();
     this.#letGo();
     this.#reject(failure);
@@ -87,8 +84,23 @@ class Reading implements Holder {
     this.#chunks.push(chunk);
   };
 
+  readonly #onEnd = (): void => {
+    const bytes = joinBytes(this.#chunks);
+    this.#letGo();
+    this.#resolve(bytes);
+  };
+
+  readonly #onError = (cause: Error): void => this.cut(cutShort(cause));
+
+  readonly #onClose = (): void => this.cut(cutShort());
+
   #letGo(): void {
-    this.#wanted.bodies.remove(this);
+    const { incoming, bodies } = this.#wanted;
+    incoming.off("data", this.#onData);
+    incoming.off("end", this.#onEnd);
+    incoming.off("error", this.#onError);
+    incoming.off("close", this.#onClose);
+    bodies.remove(this);
     this.heldBytes = 0;
     this.#chunks = [];
   }
