@@ -11,7 +11,10 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 
 import { putValue, startSmallRegion, until } from "@meridian/harness";
-import { expect, it } from "vitest";
+import { SOCKET_PATH, SOCKET_PROTOCOL } from "@meridian/protocol/socket-api";
+import type { RunningRegion } from "@meridian/region";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { WebSocket } from "ws";
 
 import { LARGE_KEYS, LARGE_VALUE, requestsOf, type RouteRequest } from "../attacks/requests.ts";
 
@@ -84,23 +87,66 @@ async function findLarge(url: string): Promise<readonly string[]> {
   return large;
 }
 
-it("an idle connection of a region keeps nothing of its last request and answer", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "meridian-idle-"));
-  const region = await startSmallRegion({
+/** What a client can ask most with, and for most, over a WebSocket. */
+const SOCKET_REQUESTS = [
+  { type: "set", key: "socket", value: "v".repeat(LARGE_VALUE.length) },
+  { type: "get", key: LARGE_KEYS[0] },
+];
+
+/** Opens WebSockets, asks on each, and waits for the answers. */
+async function openSockets(url: string, asked: object): Promise<readonly WebSocket[]> {
+  const count = MOVED_BYTES / LARGE_VALUE.length;
+  return Promise.all(
+    Array.from({ length: count }, async () => {
+      const socket = new WebSocket(`${url.replace("http", "ws")}${SOCKET_PATH}`, SOCKET_PROTOCOL);
+      await once(socket, "open");
+      socket.send(JSON.stringify({ id: 1, ...asked }));
+      const [answer] = (await once(socket, "message")) as [Buffer];
+      expect(answer.toString("latin1", 0, 16)).toBe('{"type":"result"');
+      return socket;
+    }),
+  );
+}
+
+let folder = "";
+let region: RunningRegion;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "meridian-idle-"));
+  region = await startSmallRegion({
     id: "paris",
     data: folder,
+    // No directory is there.
     directory: ["http://127.0.0.1:9"],
     standalone: true,
     valueBytesMax: 2 * 1024 * 1024,
   });
-  try {
-    await until("it serves", async () => (await fetch(`${region.url}/readyz`)).ok);
-    for (const key of LARGE_KEYS) await putValue(region.url, key, LARGE_VALUE);
-    expect(await findLarge(region.url)).toEqual(
-      expect.arrayContaining(["PUT /cache/{key}", "POST /batch/get", "POST /batch/set"]),
-    );
-  } finally {
-    await region.stop();
-    rmSync(folder, { recursive: true });
-  }
+  await until("it serves", async () => (await fetch(`${region.url}/readyz`)).ok);
+  for (const key of LARGE_KEYS) await putValue(region.url, key, LARGE_VALUE);
 });
+
+afterAll(async () => {
+  await region.stop();
+  rmSync(folder, { recursive: true });
+});
+
+it("an idle connection of a region keeps nothing of its last request and answer", async () => {
+  expect(await findLarge(region.url)).toEqual(
+    expect.arrayContaining(["PUT /cache/{key}", "POST /batch/get", "POST /batch/set"]),
+  );
+});
+
+it.each(SOCKET_REQUESTS)(
+  "an idle WebSocket of a region keeps nothing of a $type",
+  async (asked) => {
+    for (const socket of await openSockets(region.url, asked)) {
+      socket.close();
+      await once(socket, "close");
+    }
+    const before = usedBytes();
+    const open = await openSockets(region.url, asked);
+    expect(open).toHaveLength(MOVED_BYTES / LARGE_VALUE.length);
+    await until("WebSockets keep nothing", () => usedBytes() - before < KEPT_BYTES);
+    for (const socket of open) socket.terminate();
+  },
+);
