@@ -107,8 +107,11 @@ export function splitPlain(chunk: Buffer): SplitPlain | undefined {
   if (!text.startsWith(isWrite ? WRITE_START : START) || !text.endsWith(HEAD_END)) return undefined;
   const end = text.indexOf("\r\n");
   if (!text.startsWith(VERSION, end - VERSION.length)) return undefined;
-  const path = text.slice(START.length - 1, end - VERSION.length);
-  return { path, lines: text.slice(end + 2), body: isWrite ? chunk.subarray(bodyAt) : undefined };
+  const lines = text.slice(end + 2);
+  const [from, to] = [START.length - 1, end - VERSION.length];
+  if (!isWrite) return { path: text.slice(from, to), lines, body: undefined };
+  // The key is a part of it, and is kept: as a part of `text`, it would keep all of the head.
+  return { path: chunk.toString("latin1", from, to), lines, body: chunk.subarray(bodyAt) };
 }
 
 /** What the headers of a plain request say, from their lines to the empty one; undefined if they are not plain. */

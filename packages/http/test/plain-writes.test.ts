@@ -2,6 +2,8 @@
 import { once } from "node:events";
 import type { Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 
 import {
   problemAnswer,
@@ -13,6 +15,7 @@ import {
 } from "@meridian/http";
 import { describe, expect, it, vi } from "vitest";
 
+import { splitPlain } from "../src/plain-read.ts";
 import { authority, certificateOf } from "./certificates.ts";
 import { connectTo, levelOf, startServer } from "./harness.ts";
 
@@ -21,6 +24,11 @@ const HOST = "Host: localhost\r\n";
 
 const put = (body = "abc", ...lines: readonly string[]): string =>
   `PUT /a HTTP/1.1\r\n${HOST}${lines.map((line) => `${line}\r\n`).join("")}Content-Length: ${body.length}\r\n\r\n${body}`;
+
+function garbageCollector(): () => void {
+  setFlagsFromString("--expose-gc");
+  return runInNewContext("gc") as () => void;
+}
 
 /** A write that has begun below node:http. */
 interface Begun {
@@ -95,6 +103,24 @@ async function begunOf({ begun }: Served, count: number): Promise<Begun> {
   if (last === undefined) throw new Error("Expected a write");
   return last;
 }
+
+describe("the parts of a plain write", () => {
+  it("do not keep its head in memory where its path is kept", () => {
+    const collect = garbageCollector();
+    const paths: string[] = [];
+    collect();
+    const before = process.memoryUsage().heapUsed;
+    for (let index = 0; index < 2_000; index += 1) {
+      const token = `Authorization: Bearer ${"t".repeat(4_000)}`;
+      const text = put("abc", token).replace("/a ", `/a-key-that-is-not-short-${index} `);
+      paths.push(splitPlain(Buffer.from(text))?.path ?? "");
+    }
+    collect();
+    expect(paths.at(-1)).toBe("/a-key-that-is-not-short-1999");
+    // The heads are eight million bytes.
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(2_000_000);
+  });
+});
 
 describe("a plain write", () => {
   it("is begun with its body, and answered as node:http would", async () => {
