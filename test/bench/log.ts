@@ -33,6 +33,7 @@ import { NatsServers } from "../support/nats-servers.ts";
 import { logOptions } from "../support/stream-logs.ts";
 import { HttpConnection } from "./http-connection.ts";
 import { observe } from "./observer.ts";
+import { differences, percentile, Timeline, type SetKey } from "./paced-sets.ts";
 import { NatsServers as Bucket } from "./peers/nats.ts";
 import { inWorkplace } from "./peers/workplace.ts";
 
@@ -113,11 +114,12 @@ async function measureLog(log: DirectoryLog, size: number, seconds: number): Pro
   };
 }
 
-/** Sets a key for one of the clients, and waits for the log. */
-type SetKey = (key: string, client: number) => Promise<void>;
-
 /** Has clients set keys, each of which waits for the log. */
-async function measureClients(set: SetKey, clients: number, seconds: number): Promise<Measured> {
+async function measureClients(
+  set: (key: string, client: number) => Promise<void>,
+  clients: number,
+  seconds: number,
+): Promise<Measured> {
   const ms: number[] = [];
   const beganMs = performance.now();
   const work = async (client: number): Promise<void> => {
@@ -132,36 +134,21 @@ async function measureClients(set: SetKey, clients: number, seconds: number): Pr
   return { sets: ms.length, seconds: tookS, ms: Float64Array.from(ms).toSorted() };
 }
 
-/** When the sets of a measurement of lags were sent, by key, and how long each took until it was heard of. */
+/** Measures how long sets take until they are heard of. `hear` is told of each key that is. */
 class Lags {
-  readonly #sentMs = new Map<string, number>();
-  readonly #ms: number[] = [];
+  #timeline = new Timeline("none", 0);
+  #runs = 0;
 
-  hear(key: string): void {
-    const sentMs = this.#sentMs.get(key);
-    if (sentMs === undefined) return;
-    this.#sentMs.delete(key);
-    this.#ms.push(performance.now() - sentMs);
-  }
+  readonly hear = (key: string): void => this.#timeline.hear(key);
 
-  /** Sets a key every five milliseconds, whether the ones before are answered or not, and waits until all are heard of. */
   async measure(set: SetKey, seconds: number): Promise<Measured> {
-    const count = seconds * LAG_RATE;
-    const answers: Promise<void>[] = [];
-    const beganMs = performance.now();
-    while (answers.length < count) {
-      const due = Math.min(count, Math.ceil(((performance.now() - beganMs) * LAG_RATE) / 1_000));
-      while (answers.length < due) {
-        const key = `lag-${Math.floor(beganMs)}-${answers.length}`;
-        this.#sentMs.set(key, performance.now());
-        answers.push(set(key, answers.length));
-      }
-      await new Promise((resolve) => setTimeout(resolve, 1));
-    }
-    await Promise.all(answers);
-    await until("all are heard of", () => this.#sentMs.size === 0);
-    const tookS = (performance.now() - beganMs) / 1_000;
-    return { sets: count, seconds: tookS, ms: Float64Array.from(this.#ms.splice(0)).toSorted() };
+    this.#runs += 1;
+    const run = new Timeline(`lag-${this.#runs}`, seconds * LAG_RATE);
+    this.#timeline = run;
+    await run.send(LAG_RATE, () => set);
+    const tookMs = Math.max(...run.heardMs) - (run.sentMs[0] ?? NaN);
+    const ms = differences(run.sentMs, run.heardMs);
+    return { sets: run.count, seconds: tookMs / 1_000, ms };
   }
 }
 
@@ -178,7 +165,7 @@ async function measureCluster(
       HttpConnection.open(regions[client % regions.length] ?? ""),
     ),
   );
-  const set: SetKey = async (key, client) => {
+  const set = async (key: string, client: number): Promise<void> => {
     const status = await pool[client]?.put(`/cache/${key}?ack=directory`, value);
     if (status !== 200) throw new Error(`Expected 200, got ${status}`);
   };
@@ -187,7 +174,7 @@ async function measureCluster(
     tell(`two regions, ${each} clients`, await measureClients(set, each, seconds));
   }
   const lags = new Lags();
-  const observer = await observe(directory, (key) => lags.hear(key));
+  const observer = await observe(directory, lags.hear);
   // A connection carries one request at a time.
   const idle = pool.filter((_, client) => client % regions.length === 0);
   const setAtOne: SetKey = async (key) => {
@@ -217,7 +204,7 @@ async function measureBucket(
       tell(`NATS KV, ${each} clients`, await measureClients(set, each, seconds));
     }
     const lags = new Lags();
-    await servers.watch((key) => lags.hear(key));
+    await servers.watch(lags.hear);
     await lags.measure(set, 2);
     tell("NATS KV, from a client to a watch", await lags.measure(set, seconds));
     await servers.stop();
@@ -265,7 +252,7 @@ async function withRegions(
 }
 
 function tell(what: string, { sets, seconds, ms }: Measured): void {
-  const at = (share: number): string => (ms[Math.floor(share * (ms.length - 1))] ?? NaN).toFixed(1);
+  const at = (share: number): string => percentile(ms, share).toFixed(1);
   const rate = Math.round(sets / seconds)
     .toString()
     .padStart(8);

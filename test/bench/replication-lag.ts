@@ -2,9 +2,7 @@
  * How long a set takes to get from one region to another: a directory and four regions as processes on this machine,
  * sets over HTTP to one region, and this process as one more node that notes when it hears of each.
  *
- * The sets are paced by the clock, not by answers (an open loop), so a slow moment is not hidden by
- * sending less. What is measured includes the work of this process, which sends and observes on one thread, and
- * shares the machine with all the others.
+ * What is measured includes the work of this process, which sends and observes on one thread, and shares the machine with all the others.
  *
  * Usage: node … test/bench/replication-lag.ts [--nats <servers>] [--ack <level>] [sets per second]…
  *
@@ -20,6 +18,7 @@ import { FIVE_PLACES, getJson, Program, until } from "@meridian/harness";
 import { HttpConnection } from "./http-connection.ts";
 import { NatsServers } from "../support/nats-servers.ts";
 import { observe } from "./observer.ts";
+import { differences, percentile, Timeline, type SetKey } from "./paced-sets.ts";
 
 const REGIONS = FIVE_PLACES.slice(0, 4);
 const VALUE_BYTES = 100;
@@ -28,82 +27,6 @@ const SECONDS = 10;
 const CONNECTIONS = 128;
 /** Sets that are sent later than this after they were due say that the machine has no time to measure. */
 const LATE_MS_MAX = 50;
-
-/** When each set of a run was due, sent, answered, and heard of. In milliseconds of one clock; NaN for not yet. */
-class Timeline {
-  readonly name: string;
-  readonly count: number;
-  readonly dueMs: Float64Array;
-  readonly sentMs: Float64Array;
-  readonly answeredMs: Float64Array;
-  readonly heardMs: Float64Array;
-  heard = 0;
-
-  constructor(name: string, count: number) {
-    const times = (): Float64Array => new Float64Array(count).fill(NaN);
-    this.name = name;
-    this.count = count;
-    this.dueMs = times();
-    this.sentMs = times();
-    this.answeredMs = times();
-    this.heardMs = times();
-  }
-
-  /** Notes that a key has been heard of, if it is of this run and for the first time. */
-  hear(key: string, bytes: number): void {
-    const [name, index] = key.split("/");
-    if (name !== this.name || !Number.isNaN(this.heardMs[Number(index)])) return;
-    if (bytes !== VALUE_BYTES) throw new Error(`Expected ${VALUE_BYTES} bytes, got ${bytes}`);
-    this.heardMs[Number(index)] = performance.now();
-    this.heard += 1;
-  }
-}
-
-/** How many sets there are in a second, and what each waits for. */
-interface Pace {
-  readonly rate: number;
-  readonly ack: string;
-}
-
-/** Sends the sets of a run, each when it is due or as soon after as a connection is free, and awaits every answer. */
-async function send(
-  timeline: Timeline,
-  { rate, ack }: Pace,
-  pool: HttpConnection[],
-): Promise<void> {
-  const { name, count, dueMs, sentMs, answeredMs } = timeline;
-  const value = "v".repeat(VALUE_BYTES);
-  const startMs = performance.now();
-  const answers: Promise<void>[] = [];
-  const sendOne = async (connection: HttpConnection, index: number): Promise<void> => {
-    dueMs[index] = startMs + (index * 1_000) / rate;
-    sentMs[index] = performance.now();
-    const status = await connection.put(`/cache/${name}/${index}?ack=${ack}`, value);
-    answeredMs[index] = performance.now();
-    if (status !== 200) throw new Error(`Expected 200, got ${status}`);
-    pool.push(connection);
-  };
-  while (answers.length < count) {
-    const due = Math.min(count, Math.floor(((performance.now() - startMs) * rate) / 1_000) + 1);
-    while (answers.length < due) {
-      // In turn: one that is idle for ten seconds is closed by the region, and what is then sent on it is never answered.
-      const connection = pool.shift();
-      if (connection === undefined) break;
-      answers.push(sendOne(connection, answers.length));
-    }
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
-  await Promise.all(answers);
-}
-
-function differences(from: Float64Array, to: Float64Array): Float64Array {
-  return to.map((time, index) => time - (from[index] ?? NaN)).toSorted();
-}
-
-/** The smallest value that `share` of the values do not exceed. */
-function percentile(sorted: Float64Array, share: number): number {
-  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? NaN;
-}
 
 function describe(what: string, sorted: Float64Array): string {
   const [p50, p90, p99, max] = [0.5, 0.9, 0.99, 1].map((share) =>
@@ -152,6 +75,17 @@ async function startPrograms(
   return [directory, ...regions];
 }
 
+/** Takes the connection that has been idle for longest: a region closes one after ten seconds, and what is then sent on it is never answered. */
+function oneOf(pool: HttpConnection[], ack: string): SetKey | undefined {
+  const connection = pool.shift();
+  if (connection === undefined) return undefined;
+  return async (key) => {
+    const status = await connection.put(`/cache/${key}?ack=${ack}`, "v".repeat(VALUE_BYTES));
+    if (status !== 200) throw new Error(`Expected 200, got ${status}`);
+    pool.push(connection);
+  };
+}
+
 async function main(rates: readonly number[], nats: number, ack: string): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "meridian-bench-"));
   const programs: Program[] = [];
@@ -162,7 +96,10 @@ async function main(rates: readonly number[], nats: number, ack: string): Promis
     const urls = await startPrograms(folder, programs, log);
     const [directory = "", writer = ""] = urls;
     let timeline = new Timeline("none", 0);
-    const observer = await observe(directory, (key, bytes) => timeline.hear(key, bytes));
+    const observer = await observe(directory, (key, bytes) => {
+      if (bytes !== VALUE_BYTES) throw new Error(`Expected ${VALUE_BYTES} bytes, got ${bytes}`);
+      timeline.hear(key);
+    });
     const pool = await Promise.all(
       Array.from({ length: CONNECTIONS }, () => HttpConnection.open(writer)),
     );
@@ -171,10 +108,8 @@ async function main(rates: readonly number[], nats: number, ack: string): Promis
         ["warm-up", WARM_UP_SECONDS] as const,
         ["run", SECONDS] as const,
       ]) {
-        const run = new Timeline(`${kind}-${rate}`, rate * seconds);
-        timeline = run;
-        await send(run, { rate, ack }, pool);
-        await until("everything has arrived", () => run.heard === run.count, 60_000);
+        timeline = new Timeline(`${kind}-${rate}`, rate * seconds);
+        await timeline.send(rate, () => oneOf(pool, ack));
       }
       report(timeline, rate);
     }

@@ -146,7 +146,9 @@ export class NatsServers implements Replicated, WithAbsentee {
     const prefix = subjectOf("");
     const reader = this.#reader;
     if (reader === undefined) throw new Error("Expected a connection");
-    const target = reader.listen((subject) => heard(subject.slice(prefix.length)));
+    const target = reader.listen((subject) =>
+      heard(subject.slice(prefix.length).replaceAll(".", "/")),
+    );
     await reader.ask(`CONSUMER.CREATE.${BUCKET}`, {
       stream_name: BUCKET,
       config: { deliver_subject: target, deliver_policy: "new", ack_policy: "none" },
