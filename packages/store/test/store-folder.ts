@@ -22,7 +22,8 @@ export class StoreFolder {
       clock: systemClock,
       random: seededRandom(this.#seed),
       logger: silentLogger,
-      tuning,
+      // Tests wait for folding many times.
+      tuning: { foldAfterMs: 0, ...tuning },
     };
   }
 
