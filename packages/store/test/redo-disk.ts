@@ -23,8 +23,12 @@ export class MemoryDisk implements RedoDisk {
   readonly #open: (string | undefined)[] = [];
   readonly #calls = new Map<keyof RedoDisk, number>();
 
-  constructor(fault?: Fault) {
+  readonly syncsWrites: boolean;
+  #isLasting = false;
+
+  constructor(fault?: Fault, syncsWrites = false) {
     this.#fault = fault;
+    this.syncsWrites = syncsWrites;
   }
 
   /** How often something was asked. */
@@ -34,9 +38,10 @@ export class MemoryDisk implements RedoDisk {
 
   open(
     path: string,
-    _isLasting: boolean,
+    isLasting: boolean,
     done: (failure: Error | null, file: number) => void,
   ): void {
+    this.#isLasting = isLasting;
     this.#answer("open", (failure) => {
       if (failure !== null) return done(failure, -1);
       this.files.set(path, { bytes: new Uint8Array(0), synced: new Uint8Array(0) });
@@ -52,6 +57,7 @@ export class MemoryDisk implements RedoDisk {
       all.set(found.bytes);
       all.set(written, at);
       found.bytes = all;
+      if (failure === null && this.syncsWrites && this.#isLasting) found.synced = all.slice();
       done(failure);
     });
   }

@@ -1,7 +1,11 @@
+import { constants, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { silentLogger, systemClock, type Clock } from "@meridian/runtime";
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { decodeBody, encodeBody } from "../src/redo/redo-body.ts";
+import { platformDisk } from "../src/redo/redo-disk.ts";
 import { RedoLog } from "../src/redo/redo-log.ts";
 import { encodeRecords, readRecords, type RedoBody } from "../src/redo/redo-record.ts";
 import { outstandingRecords } from "../src/redo/redo-recovery.ts";
@@ -197,6 +201,34 @@ describe("a redo log", () => {
     expect(bench.recovered(4)).toEqual(upTo(10, 5));
   });
 
+  it("makes no second call where a write is synced by itself", async () => {
+    const bench = new Bench(new MemoryDisk(undefined, true));
+    for (const id of upTo(3)) bench.log.append(write(id), "alone");
+    await bench.idle();
+    expect([bench.durable, bench.disk.calls("sync")]).toEqual([3, 0]);
+    expect(bench.recovered(0, () => false)).toEqual(upTo(3));
+  });
+
+  it.runIf(process.platform === "linux")(
+    "has Linux sync the writes to a file that is to outlive a loss of power, and no others",
+    async () => {
+      const folder = mkdtempSync(join(tmpdir(), "meridian-redo-"));
+      onTestFinished(() => rmSync(folder, { recursive: true }));
+      for (const isLasting of [true, false]) {
+        const file = await new Promise<number>((resolve, reject) => {
+          platformDisk.open(join(folder, "redo"), isLasting, (failure, descriptor) =>
+            failure === null ? resolve(descriptor) : reject(failure),
+          );
+        });
+        const info = readFileSync(`/proc/self/fdinfo/${file}`, "utf8");
+        const flags = parseInt(/^flags:\s*(\d+)$/m.exec(info)?.[1] ?? "", 8);
+        expect((flags & constants.O_DSYNC) !== 0).toBe(isLasting);
+        await new Promise<void>((resolve) => platformDisk.close(file, () => resolve()));
+      }
+      expect(platformDisk.syncsWrites).toBe(true);
+    },
+  );
+
   it("syncs nothing where records have to survive the process only", async () => {
     const bench = new Bench(new MemoryDisk(), "process");
     bench.log.append(write(1), "alone");
@@ -352,28 +384,34 @@ describe("a redo log on a disk that fails", () => {
     expect(bench.recovered(0)).toEqual([1]);
   });
 
-  it("has all that it told of after a loss of power, whatever of the rest the disk has kept", () =>
-    fc.assert(
-      fc.asyncProperty(
-        fc.array(fc.nat({ max: 5 }), { minLength: 1, maxLength: 30 }),
-        fc.infiniteStream(fc.boolean()),
-        async (steps, kept) => {
-          const bench = new Bench(new MemoryDisk());
-          let [id, told] = [0, 0];
-          for (const step of steps) {
-            for (let each = 0; each < step; each += 1)
-              bench.log.append(write((id += 1), 300), "alone");
-            if (step === 0) await new Promise(setImmediate);
-            if (step === 5) told = bench.durable;
-          }
-          const { durable } = bench;
-          const isKept = (): boolean => kept.next().value === true;
-          const found = bench.recovered(told, isKept);
-          expect(found.length).toBeGreaterThanOrEqual(durable - told);
-          expect(found).toEqual(upTo(told + found.length, told + 1));
-          await bench.log.close(false);
-        },
+  it.each([
+    ["by a call behind each write", false],
+    ["with each write", true],
+  ])(
+    "has all that it told of after a loss of power, synced %s, whatever of the rest the disk has kept",
+    (_, syncsWrites) =>
+      fc.assert(
+        fc.asyncProperty(
+          fc.array(fc.nat({ max: 5 }), { minLength: 1, maxLength: 30 }),
+          fc.infiniteStream(fc.boolean()),
+          async (steps, kept) => {
+            const bench = new Bench(new MemoryDisk(undefined, syncsWrites));
+            let [id, told] = [0, 0];
+            for (const step of steps) {
+              for (let each = 0; each < step; each += 1)
+                bench.log.append(write((id += 1), 300), "alone");
+              if (step === 0) await new Promise(setImmediate);
+              if (step === 5) told = bench.durable;
+            }
+            const { durable } = bench;
+            const isKept = (): boolean => kept.next().value === true;
+            const found = bench.recovered(told, isKept);
+            expect(found.length).toBeGreaterThanOrEqual(durable - told);
+            expect(found).toEqual(upTo(told + found.length, told + 1));
+            await bench.log.close(false);
+          },
+        ),
+        { numRuns: 100 },
       ),
-      { numRuns: 100 },
-    ));
+  );
 });

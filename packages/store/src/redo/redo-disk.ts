@@ -1,5 +1,5 @@
 /** What redo files need of the file system. All of it runs in the pool of libuv: a disk that hangs holds up nobody who does not wait for it. */
-import { close, fdatasync, fsync, ftruncate, open, rm, write } from "node:fs";
+import { close, constants, fdatasync, fsync, ftruncate, open, rm, write } from "node:fs";
 import { dirname } from "node:path";
 
 /** Called with what went wrong, if anything did. */
@@ -11,6 +11,8 @@ export interface RedoDisk {
   open(path: string, isLasting: boolean, done: (failure: Error | null, file: number) => void): void;
   /** Writes all of the bytes at a place of the file. */
   write(file: number, bytes: Uint8Array, at: number, done: OnDone): void;
+  /** Whether what is written to a file that was opened as a lasting one outlives a loss of power without `sync`. Default: false. */
+  readonly syncsWrites?: boolean;
   /** Has what was written outlive a loss of power. */
   sync(file: number, done: OnDone): void;
   truncate(file: number, bytes: number, done: OnDone): void;
@@ -18,10 +20,16 @@ export interface RedoDisk {
   remove(path: string, done: OnDone): void;
 }
 
+/** On Linux, a write to a file that was opened so is done once it is synced as by `fdatasync`. Elsewhere it may only be in a disk's own memory then. */
+const SYNCED = process.platform === "linux" ? constants.O_DSYNC : undefined;
+
+const EMPTY = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC;
+
 /** The file system of the platform. */
 export const platformDisk: RedoDisk = {
+  syncsWrites: SYNCED !== undefined,
   open: (path, isLasting, done) => {
-    open(path, "w", (failure, file) => {
+    open(path, EMPTY | (isLasting ? (SYNCED ?? 0) : 0), (failure, file) => {
       if (failure !== null || !isLasting) return done(failure, file);
       syncFolder(dirname(path), (unsynced) => done(unsynced, file));
     });

@@ -3,7 +3,7 @@
  *
  * A record costs one write in the pool of libuv then, and no turn of the writer thread with a commit of its own. Records that come while a write is
  * under way share the next one, and so do, within a few milliseconds, those that nobody waits for: what other nodes wrote can be read before it is durable
- * here. With the durability `power` the file is synced behind each write.
+ * here. With the durability `power` each write is synced: by itself where the platform can do that in one turn of the pool, or by a second call.
  *
  * Two files are used in turn. Once one is full, the other is written over from its beginning, if the database has all that it holds; else the full one
  * grows on. If a write fails, nothing of these files is trusted any more: the records that were to be written are given back, and the writer thread
@@ -232,7 +232,8 @@ export class RedoLog<Write extends JournalWrite> {
       if (failure !== null) return this.#fail(failure, file);
       this.#disk.write(descriptor, records, file.bytes, (unwritten) => {
         if (unwritten !== null) return this.#fail(unwritten, file);
-        if (this.#options.durability === "process") return this.#succeed(file, records);
+        const isSynced = this.#disk.syncsWrites === true;
+        if (isSynced || this.#options.durability === "process") return this.#succeed(file, records);
         this.#disk.sync(descriptor, (unsynced) =>
           unsynced === null ? this.#succeed(file, records) : this.#fail(unsynced, file),
         );
