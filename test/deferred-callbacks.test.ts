@@ -106,6 +106,7 @@ const KNOWN: Readonly<Record<string, readonly [number, string]>> = {
   "packages/replication/src/link/directory-choice.ts": [3, OWN],
   "packages/replication/src/link/replica-link.ts": [3, OWN],
   "packages/replication/src/node/acknowledgements.ts": [1, SETTLES],
+  "packages/replication/src/node/early-entries.ts": [1, STEP],
   "packages/replication/src/node/node-context.ts": [1, NAMES],
   "packages/replication/src/node/outbox-walk.ts": [1, STEP],
   "packages/replication/src/node/positions.ts": [1, SETTLES],

@@ -4,9 +4,10 @@
  *
  * What is measured includes the work of this process, which sends and observes on one thread, and shares the machine with all the others.
  *
- * Usage: node … test/bench/replication-lag.ts [--nats <servers>] [--ack <level>] [sets per second]…
+ * Usage: node … test/bench/replication-lag.ts [--nats <servers> [--far <milliseconds>]] [--ack <level>] [sets per second]…
  *
- * With `--nats`, the directory keeps its log in a stream of so many nats-servers on this machine, which share it with all the rest.
+ * With `--nats`, the directory keeps its log in a stream of so many nats-servers on this machine, which share it with all the rest. With `--far`, another
+ * directory writes that stream, and everything takes so long in each direction between it and the one that all regions are at.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -16,6 +17,8 @@ import { parseArgs } from "node:util";
 import { FIVE_PLACES, getJson, Program, until } from "@meridian/harness";
 
 import { HttpConnection } from "./http-connection.ts";
+import { farLine, type FarLine } from "../support/far-line.ts";
+import { freePort } from "../support/free-port.ts";
 import { NatsServers } from "../support/nats-servers.ts";
 import { observe } from "./observer.ts";
 import { differences, percentile, Timeline, type SetKey } from "./paced-sets.ts";
@@ -55,7 +58,8 @@ function report(timeline: Timeline, rate: number): void {
 async function startPrograms(
   folder: string,
   programs: Program[],
-  directoryArgs: readonly string[],
+  log: readonly string[],
+  far: FarLine | undefined,
 ): Promise<string[]> {
   const start = async (name: string, args: readonly string[]): Promise<string> => {
     const kind = name === "directory" ? name : "region";
@@ -64,15 +68,18 @@ async function startPrograms(
     programs.push(program);
     return program.url;
   };
-  const directory = await start("directory", directoryArgs);
+  const directory = await start("directory", log);
+  const beside = far === undefined ? undefined : await startBeside(folder, programs, far);
+  const at = beside ?? directory;
   const regions = await Promise.all(
     REGIONS.map(({ id, lat, lon }) =>
-      start(id, [`--id=${id}`, `--lat=${lat}`, `--lon=${lon}`, `--directory=${directory}`]),
+      start(id, [`--id=${id}`, `--lat=${lat}`, `--lon=${lon}`, `--directory=${at}`]),
     ),
   );
-  const readies = (): boolean => programs.slice(1).every(({ status }) => status === "ready");
+  const readies = (): boolean =>
+    programs.slice(-REGIONS.length).every(({ status }) => status === "ready");
   await until("every region is ready", readies);
-  return [directory, ...regions];
+  return [at, ...regions];
 }
 
 /** Takes the connection that has been idle for longest: a region closes one after ten seconds, and what is then sent on it is never answered. */
@@ -86,14 +93,37 @@ function oneOf(pool: HttpConnection[], ack: string): SetKey | undefined {
   };
 }
 
-async function main(rates: readonly number[], nats: number, ack: string): Promise<void> {
+/** Starts a directory that serves beside the one that writes. It prints no address while it does not write. */
+async function startBeside(folder: string, programs: Program[], far: FarLine): Promise<string> {
+  const port = await freePort();
+  const args = [`--port=${port}`, `--data=${join(folder, "beside")}`, `--log=${far.url}`];
+  const program = await Program.spawn({ name: "beside", program: "directory", args });
+  programs.push(program);
+  const serves = (): boolean => program.lines.some((line) => line.includes("serves nodes beside"));
+  await until("the second directory serves", serves, 60_000);
+  const url = `http://127.0.0.1:${port}`;
+  const isReady = async (): Promise<boolean> => (await fetch(`${url}/readyz`)).ok;
+  await until("it has heard of the first", isReady, 60_000);
+  return url;
+}
+
+/** How a run is set up. */
+interface Setup {
+  readonly nats: number;
+  readonly farMs: number;
+  readonly ack: string;
+}
+
+async function main(rates: readonly number[], { nats, farMs, ack }: Setup): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "meridian-bench-"));
   const programs: Program[] = [];
   const servers = new NatsServers({ servers: nats });
+  let far: FarLine | undefined;
   try {
     if (nats > 0) await servers.start();
     const log = nats > 0 ? [`--log=${servers.url}`] : [];
-    const urls = await startPrograms(folder, programs, log);
+    if (farMs > 0) far = await farLine(servers.url, farMs);
+    const urls = await startPrograms(folder, programs, log, far);
     const [directory = "", writer = ""] = urls;
     let timeline = new Timeline("none", 0);
     const observer = await observe(directory, (key, bytes) => {
@@ -123,6 +153,7 @@ async function main(rates: readonly number[], nats: number, ack: string): Promis
     for (const program of programs.toReversed()) await program.stop();
   } finally {
     for (const program of programs) await program.kill();
+    far?.close();
     await servers.stop();
     rmSync(folder, { recursive: true, force: true });
   }
@@ -131,6 +162,7 @@ async function main(rates: readonly number[], nats: number, ack: string): Promis
 const { positionals, values } = parseArgs({
   options: {
     nats: { type: "string", default: "0" },
+    far: { type: "string", default: "0" },
     ack: { type: "string", default: "local" },
   },
   allowPositionals: true,
@@ -139,4 +171,9 @@ const asked = positionals.map(Number);
 if (asked.some((rate) => !Number.isInteger(rate) || rate < 1)) {
   throw new Error("Expected sets per second as whole numbers");
 }
-await main(asked.length > 0 ? asked : [1_000, 10_000], Number(values.nats), values.ack);
+const { nats, far, ack } = values;
+await main(asked.length > 0 ? asked : [1_000, 10_000], {
+  nats: Number(nats),
+  farMs: Number(far),
+  ack,
+});

@@ -1,3 +1,4 @@
+import { EARLY_MUTANTS } from "./early-mutants.ts";
 import type { Mutant } from "./mutant.ts";
 import { OUTBOX_MUTANTS } from "./outbox-mutants.ts";
 import { PROGRAM_MUTANTS } from "./program-mutants.ts";
@@ -7,5 +8,6 @@ import { REPLICATION_MUTANTS } from "./replication-mutants.ts";
 export const MUTANTS: readonly Mutant[] = [
   ...REPLICATION_MUTANTS,
   ...OUTBOX_MUTANTS,
+  ...EARLY_MUTANTS,
   ...PROGRAM_MUTANTS,
 ];

@@ -61,8 +61,8 @@ export const OUTBOX_MUTANTS: readonly Mutant[] = [
   {
     bug: "a horizon passes what waits in the outbox",
     file: `${REPLICATION}/node/pulse.ts`,
-    find: "Math.min(made, submitter.lowestTime, writes.lowestTime)",
-    put: "Math.min(made, submitter.lowestTime > 0 ? Infinity : 0, writes.lowestTime)",
+    find: "Math.min(made, submitter.lowestTime, ",
+    put: "Math.min(made, submitter.lowestTime > 0 ? Infinity : 0, ",
     suite: UNSENT,
   },
   {

@@ -12,8 +12,8 @@ export const PROGRAM_MUTANTS: readonly Mutant[] = [
   {
     bug: "a position that a client made up goes on to a directory",
     file: "packages/protocol/src/position.ts",
-    find: "every((id) => id <= IDENTITY_MAX)",
-    put: "every((id) => id <= IDENTITY_MAX || id > 0)",
+    find: "(id) => id <= IDENTITY_MAX,",
+    put: "(id) => id <= IDENTITY_MAX || id > 0,",
     suite: { test: "packages/protocol/test/position.test.ts" },
   },
   {

@@ -110,8 +110,8 @@ export const REPLICATION_MUTANTS: readonly Mutant[] = [
   {
     bug: "an epoch that is unheard of counts as lost",
     file: `${REPLICATION}/node/positions.ts`,
-    find: '    if (!this.#lost.has(epoch)) return "unheard";\n',
-    put: '    if (epoch === 0) return "unheard";\n',
+    find: "    if (!this.#lost.has(epoch)) return {",
+    put: "    if (epoch === 0) return {",
     suite: POSITIONS,
   },
   {

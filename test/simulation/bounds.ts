@@ -20,6 +20,7 @@ export const BOUNDS = {
 
 /** The time limits of nodes and directories. They are short, so that much happens in little time. */
 export const NODE_LIMITS = {
+  earlyMs: 1_000,
   windowBytes: BOUNDS.windowBytes,
   waitersMax: BOUNDS.waiters,
   backoffMaxMs: 1_000,

@@ -64,6 +64,7 @@ function nodeRig(
       asked.push(key);
       return store.has(key) ? store.get(key) : entryOf(key);
     },
+    early: { isEmpty: true, keys: [] },
     heat: {
       tell: (news: () => KeyHeat[]) => {
         const keys = rig.isAgreed ? news() : [];

@@ -12,7 +12,13 @@
  * in other logs are kept beside a node's own: requests to that node do not carry them, because it has reached them; requests to other
  * nodes do. So nothing is lost while nodes move from one directory to another one by one.
  */
-import { formatPosition, parsePosition, type Position } from "@meridian/protocol";
+import {
+  formatPosition,
+  OUTBOXES_MAX,
+  parsePosition,
+  type OutboxPlace,
+  type Position,
+} from "@meridian/protocol";
 
 /** A position token and the node that sent it. */
 export interface Seen {
@@ -153,20 +159,49 @@ function takeLog(elsewhere: Position[], logId: number): readonly Position[] {
 function laterOfOne(a: Position, b: Position): Position {
   const ahead = a.epoch - b.epoch || a.sequence - b.sequence;
   if (ahead > 0 && a.incarnation === 0) return a;
-  return ahead < 0 && b.incarnation === 0 ? b : later(a, b);
+  if (ahead < 0 && b.incarnation === 0) return b;
+  // The later of two answers names all that was seen early before the other one, too.
+  const early = ahead === 0 ? joinedPlaces(a.early, b.early) : (ahead > 0 ? a : b).early;
+  return joined(a, b, early);
 }
 
 /** The join of two positions of one log. */
 function later(a: Position, b: Position): Position {
+  return joined(a, b, joinedPlaces(a.early, b.early));
+}
+
+function joined(a: Position, b: Position, early: readonly OutboxPlace[] = []): Position {
   const otherDatabase =
     a.incarnation !== 0 && b.incarnation !== 0 && a.incarnation !== b.incarnation;
   if (otherDatabase) return b;
   const ahead = a.epoch - b.epoch || a.sequence - b.sequence;
-  return {
-    ...(ahead > 0 ? a : b),
+  const { logId, epoch, sequence } = ahead > 0 ? a : b;
+  const position = {
+    logId,
+    epoch,
+    sequence,
     incarnation: a.incarnation === 0 ? b.incarnation : a.incarnation,
     outboxPosition: Math.max(a.outboxPosition, b.outboxPosition),
   };
+  return early.length === 0 ? position : { ...position, early };
+}
+
+/** The places of both, the furthest in each outbox; of too many, those that were named last. */
+function joinedPlaces(
+  a: readonly OutboxPlace[] = [],
+  b: readonly OutboxPlace[] = [],
+): readonly OutboxPlace[] {
+  const places = new Map<number, number>();
+  for (const { incarnation, outboxPosition } of [...a, ...b]) {
+    const known = places.get(incarnation) ?? 0;
+    places.delete(incarnation);
+    places.set(incarnation, Math.max(known, outboxPosition));
+  }
+  const all = Array.from(places, ([incarnation, outboxPosition]) => ({
+    incarnation,
+    outboxPosition,
+  }));
+  return all.slice(-OUTBOXES_MAX);
 }
 
 function isSame(a: Position, b: Position): boolean {
@@ -175,7 +210,9 @@ function isSame(a: Position, b: Position): boolean {
     a.outboxPosition === b.outboxPosition &&
     a.epoch === b.epoch &&
     a.logId === b.logId &&
-    a.incarnation === b.incarnation
+    a.incarnation === b.incarnation &&
+    hasPlaces(a, b.early) &&
+    hasPlaces(b, a.early)
   );
 }
 
@@ -183,11 +220,17 @@ function isSame(a: Position, b: Position): boolean {
 function covers(position: Position, seen: Position): boolean {
   if (position.logId !== seen.logId) return false;
   const ahead = position.epoch - seen.epoch || position.sequence - seen.sequence;
-  if (ahead < 0) return false;
+  if (ahead < 0 || (ahead === 0 && !hasPlaces(position, seen.early))) return false;
   if (seen.incarnation === 0) return true;
   // Without a pending outbox, a later sequence has all of the outbox; the same sequence may be from before the write.
   if (position.incarnation === 0) return ahead > 0;
   return (
     position.incarnation === seen.incarnation && position.outboxPosition >= seen.outboxPosition
+  );
+}
+
+function hasPlaces({ early = [] }: Position, seen: readonly OutboxPlace[] = []): boolean {
+  return seen.every(({ incarnation, outboxPosition }) =>
+    early.some((each) => each.incarnation === incarnation && each.outboxPosition >= outboxPosition),
   );
 }

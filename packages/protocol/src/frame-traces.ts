@@ -3,7 +3,8 @@
  * them, they are not kept with the entries, and one that cannot be read is passed over.
  */
 import { NO_BYTES } from "./entry.ts";
-import { assembleFrame, blockOf, extensionOf, readFrameHeader } from "./frame.ts";
+import { readFrameHeader } from "./frame-header.ts";
+import { assembleFrame, blockOf, extensionOf } from "./frame.ts";
 import { joinBytes } from "./join-bytes.ts";
 import { checkedTraceState, TRACE_STATE_LENGTH_MAX, type TraceContext } from "./trace-context.ts";
 

@@ -5,7 +5,7 @@
  * little-endian. The header has everything that the directory needs to order and forward a frame. So the directory decodes no
  * entry: it writes the sequence numbers into the header of the bytes that it received.
  *
- *   header  0 u8  kind: 1 entries, 2 donation        entry   0 f64 stamp time
+ *   header  0 u8  kind: 1 entries, 2 donation, 3 early entry 0 f64 stamp time
  *           1 u8  flags: 1 report when applied,              8 f64 stamp origin
  *                 2 the log may lack what came before
  *           2 u16 bytes of the extension                    16 f64 expiresAtMs, 0 for never
@@ -22,26 +22,28 @@
  * PROTOCOL.md gives the meaning of each field.
  */
 import { BURIAL_ORIGIN, NO_BYTES, type Entry } from "./entry.ts";
-import { MeridianError } from "./errors.ts";
+import type { MeridianError } from "./errors.ts";
+import {
+  ENTRY_HEADER_BYTES,
+  FRAME_HEADER_BYTES,
+  isWhole,
+  malformed,
+  viewOf,
+  writeFrameHeader,
+  type FrameHeader,
+} from "./frame-header.ts";
 import {
   ATTRIBUTES_BYTES_MAX,
   CONTENT_TYPE_BYTES_MAX,
   EXPIRES_AT_MS_MAX,
   EXTENSION_BYTES_MAX,
-  FRAME_ENTRIES_MAX,
   KEY_BYTES_MAX,
   VALUE_BYTES_MAX,
 } from "./limits.ts";
-import { isStamp, STAMP_TIME_MAX } from "./stamp.ts";
+import { isStamp } from "./stamp.ts";
 import { decodeUtf8 } from "./text.ts";
 import { utf8Length } from "./validate.ts";
 import { ValueCopies } from "./value-copies.ts";
-
-/** The bytes of a frame before its entries. */
-export const FRAME_HEADER_BYTES = 64;
-
-/** The bytes of an entry before its key. */
-export const ENTRY_HEADER_BYTES = 32;
 
 /** The bytes of the length before an entry's attributes. */
 const ATTRIBUTES_HEADER_BYTES = 2;
@@ -50,145 +52,20 @@ const ATTRIBUTES_HEADER_BYTES = 2;
 const DELETED = 1;
 const HAS_ATTRIBUTES = 2;
 
-/** The flags of a frame. */
-const REPORT_APPLIED = 1;
-const INCOMPLETE = 2;
-
-/** What a frame is for. */
-export const FRAME_KIND = {
-  /** Entries on their way into or out of the log. */
-  entries: 1,
-  /** Entries given to a reconciling node, outside the order of the log. */
-  donation: 2,
-} as const;
-
-/** The fields of a frame's header. */
-export interface FrameHeader {
-  readonly kind: number;
-  /** The sender waits to hear which nodes have applied this frame. */
-  readonly reportApplied: boolean;
-  /** The log may lack earlier writes of the outbox, which another log has acknowledged: the position says nothing of them. Only from a node. */
-  readonly incomplete: boolean;
-  readonly count: number;
-  /** The sequence just before this frame. Invariant: after ≤ through. */
-  readonly after: number;
-  /** The sequence of its last entry; above `after + count` where the log was compacted. */
-  readonly through: number;
-  /** How far the directory's log is committed. */
-  readonly committedThrough: number;
-  /** The highest stamp time among the entries; 0 for an empty frame. */
-  readonly highestTime: number;
-  readonly sentAtMs: number;
-  /** Whose outbox the frame came from; 0 where that is no longer known. */
-  readonly incarnation: number;
-  /** Its number in that outbox, counted from 1; 0 for none. In a donation: the id of the offer that it answers. */
-  readonly position: number;
-}
-
 /** What `checkBlock` finds out about a block without decoding it. */
 export interface BlockFacts {
   /** The lowest stamp time among its entries; infinite for none. */
   readonly lowestTime: number;
   /** Whether the key of any of them is reserved. */
   readonly hasReserved: boolean;
+  /** Whether any of them has attributes. */
+  readonly hasAttributes: boolean;
 }
 
 /** An entry without its key and value. */
 export type EntryHead = Pick<Entry, "stamp" | "expiresAtMs" | "deleted" | "attributes">;
 
-/** The header fields that the directory fills in when it orders a frame. */
-export interface FrameOrder {
-  readonly after: number;
-  readonly through: number;
-  readonly committedThrough: number;
-  readonly sentAtMs: number;
-}
-
 const encoder = new TextEncoder();
-
-const WHOLE_FIELDS = [
-  "after",
-  "through",
-  "committedThrough",
-  "highestTime",
-  "incarnation",
-  "position",
-] as const satisfies readonly (keyof FrameHeader)[];
-
-/** Reads the header of a frame. Throws `MALFORMED_MESSAGE` if a field is out of its range or the frame is too short for `count` entries. */
-export function readFrameHeader(frame: Uint8Array): FrameHeader {
-  if (frame.byteLength < FRAME_HEADER_BYTES) {
-    throw malformed(`a frame of at least ${FRAME_HEADER_BYTES} bytes`, `${frame.byteLength} bytes`);
-  }
-  const view = viewOf(frame);
-  const kind = view.getUint8(0);
-  const flags = view.getUint8(1);
-  const header = {
-    kind,
-    reportApplied: (flags & REPORT_APPLIED) !== 0,
-    incomplete: (flags & INCOMPLETE) !== 0,
-    count: view.getUint32(4, true),
-    after: view.getFloat64(8, true),
-    through: view.getFloat64(16, true),
-    committedThrough: view.getFloat64(24, true),
-    highestTime: view.getFloat64(32, true),
-    sentAtMs: view.getFloat64(40, true),
-    incarnation: view.getFloat64(48, true),
-    position: view.getFloat64(56, true),
-  };
-  if (kind !== FRAME_KIND.entries && kind !== FRAME_KIND.donation) {
-    throw malformed("a frame of kind 1 or 2", `kind ${kind}`);
-  }
-  if (flags > REPORT_APPLIED + INCOMPLETE) throw malformed("known flags", `flags ${flags}`);
-  for (const field of WHOLE_FIELDS) {
-    if (!isWhole(header[field])) throw malformed(`a whole \`${field}\``, `${header[field]}`);
-  }
-  if (!Number.isFinite(header.sentAtMs)) {
-    throw malformed("a finite `sentAtMs`", `${header.sentAtMs}`);
-  }
-  if (header.after > header.through) {
-    throw malformed(`\`through\` at or above ${header.after}`, `${header.through}`);
-  }
-  if (header.count > FRAME_ENTRIES_MAX) {
-    throw malformed(`at most ${FRAME_ENTRIES_MAX} entries in a frame`, `${header.count}`);
-  }
-  const headerBytes = FRAME_HEADER_BYTES + view.getUint16(2, true);
-  if (headerBytes + header.count * ENTRY_HEADER_BYTES > frame.byteLength) {
-    throw malformed(`room for ${header.count} entries`, `${frame.byteLength} bytes`);
-  }
-  return header;
-}
-
-/** Writes a header over the first 64 bytes of `frame`; the length of its extension stays. */
-export function writeFrameHeader(frame: Uint8Array, header: FrameHeader): void {
-  const view = viewOf(frame);
-  view.setUint8(0, header.kind);
-  view.setUint8(
-    1,
-    (header.reportApplied ? REPORT_APPLIED : 0) | (header.incomplete ? INCOMPLETE : 0),
-  );
-  view.setUint32(4, header.count, true);
-  view.setFloat64(32, header.highestTime, true);
-  view.setFloat64(48, header.incarnation, true);
-  view.setFloat64(56, header.position, true);
-  orderFrame(frame, header);
-}
-
-/** Writes `order` into a frame's header, in place. */
-export function orderFrame(frame: Uint8Array, order: FrameOrder): void {
-  const view = viewOf(frame);
-  view.setFloat64(8, order.after, true);
-  view.setFloat64(16, order.through, true);
-  view.setFloat64(24, order.committedThrough, true);
-  view.setFloat64(40, order.sentAtMs, true);
-}
-
-/** Sets the position of an incomplete frame to 0, in place: readers would conclude from a position that the log has all earlier ones. */
-export function hidePosition(frame: Uint8Array): void {
-  const view = viewOf(frame);
-  view.setUint8(1, view.getUint8(1) & ~INCOMPLETE);
-  view.setFloat64(56, 0, true);
-}
 
 /** Copies a header, an extension and a block of entries into one frame. Throws `MALFORMED_MESSAGE` if the extension is longer than `EXTENSION_BYTES_MAX`. */
 export function assembleFrame(
@@ -347,7 +224,7 @@ export function checkBlock(block: Uint8Array, count: number, highestTime: number
   let offset = 0;
   let highest = 0;
   let lowestTime = Infinity;
-  let hasReserved = false;
+  let [hasReserved, hasAttributes] = [false, false];
   for (let index = 0; index < count; index += 1) {
     if (offset + ENTRY_HEADER_BYTES > block.byteLength) throw cutShort(count, index);
     const keyAt = offset + ENTRY_HEADER_BYTES;
@@ -369,13 +246,14 @@ export function checkBlock(block: Uint8Array, count: number, highestTime: number
     highest = Math.max(highest, entry.stamp.time);
     lowestTime = Math.min(lowestTime, entry.stamp.time);
     if (block[keyAt] === 0) hasReserved = true;
+    if (end !== valueAt + valueBytes) hasAttributes = true;
     offset = end;
   }
   if (offset !== block.byteLength) {
     throw malformed(`${count} entries in ${offset} bytes`, `${block.byteLength} bytes`);
   }
   if (highest !== highestTime) throw malformed(`a newest stamp of ${highest}`, `${highestTime}`);
-  return { lowestTime, hasReserved };
+  return { lowestTime, hasReserved, hasAttributes };
 }
 
 /** The offset at which an entry ends whose value ends at `valueEnd`; infinite if the block ends before the attributes' length. */
@@ -495,18 +373,6 @@ function checkedText(block: Uint8Array, start: number, end: number): string {
   }
 }
 
-function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-function isWhole(value: number): boolean {
-  return Number.isInteger(value) && value >= 0 && value <= STAMP_TIME_MAX;
-}
-
 function cutShort(count: number, index: number): MeridianError {
   return malformed(`${count} entries`, `a frame that ends within entry ${index + 1}`);
-}
-
-function malformed(expected: string, got: string): MeridianError {
-  return new MeridianError("MALFORMED_MESSAGE", `Expected ${expected}, got ${got}`);
 }

@@ -37,23 +37,25 @@ export {
   checkBlock,
   decodeBlock,
   encodeBlock,
-  ENTRY_HEADER_BYTES,
   entryBytes,
   extensionOf,
   findInBlock,
-  FRAME_HEADER_BYTES,
-  FRAME_KIND,
   highestTimeOf,
   lowestTimeOf,
+  type BlockFacts,
+  type EntryHead,
+} from "./frame.ts";
+export {
+  ENTRY_HEADER_BYTES,
+  FRAME_HEADER_BYTES,
+  FRAME_KIND,
   hidePosition,
   orderFrame,
   readFrameHeader,
   writeFrameHeader,
-  type BlockFacts,
-  type EntryHead,
   type FrameHeader,
   type FrameOrder,
-} from "./frame.ts";
+} from "./frame-header.ts";
 export { encodeTraces, FRAME_TRACES_MAX, tracesOf, withoutTraces } from "./frame-traces.ts";
 export { hottest, type KeyHeat } from "./heat.ts";
 export type { KeyRange } from "./key-range.ts";
@@ -112,7 +114,13 @@ export type {
   RemoteRecord,
   ReplicaRecord,
 } from "./record.ts";
-export { formatPosition, parsePosition, type Position } from "./position.ts";
+export {
+  formatPosition,
+  OUTBOXES_MAX,
+  parsePosition,
+  type OutboxPlace,
+  type Position,
+} from "./position.ts";
 export { isTokenId, REVOCATION_PREFIX, revocationKey, revokedId } from "./revocation.ts";
 export { isScoped, SCOPED_ATTRIBUTES, withoutScope } from "./scoped.ts";
 export {
@@ -151,6 +159,7 @@ export {
   agree,
   capabilities,
   CONDITIONS,
+  EARLY,
   FEATURES,
   HEAT,
   OWN_FRAMES,

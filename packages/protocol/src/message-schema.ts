@@ -308,6 +308,7 @@ export const DIRECTORY_SCHEMAS = {
     lowestTime: whole,
     members: v.pipe(v.array(registeredMember), v.maxLength(LISTED_MAX)),
     remembered: v.optional(v.pipe(v.array(rememberedMember), v.maxLength(LISTED_MAX))),
+    early: v.optional(v.boolean()),
   }),
   standing: v.object({
     type: v.literal("standing"),

@@ -390,6 +390,8 @@ interface Registry {
   members: RegisteredMember[];
   /** The remembered members that have changed since an earlier `registry` on this link named them. Absent means none. */
   remembered?: RememberedMember[] | undefined;
+  /** Whether all of `members` take frames before they are ordered. Absent means that some do not. */
+  early?: boolean | undefined;
 }
 
 interface Standing extends Agreement {

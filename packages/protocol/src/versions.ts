@@ -29,6 +29,9 @@ export const CONDITIONS = "conditions";
 /** The feature of a node that is sent its own frames with their entries, and of a directory that does so. */
 export const OWN_FRAMES = "own-frames";
 
+/** The feature of a node that takes frames of its neighbours before they are ordered, where its directory does not write the log. */
+export const EARLY = "early";
+
 /** The features that this code has. A node that shares no heat announces all but `HEAT`, and one that has taken no stamps back all but `OWN_FRAMES`. */
 export const FEATURES: readonly string[] = [
   MEMBERS_CHANGED,
@@ -37,6 +40,7 @@ export const FEATURES: readonly string[] = [
   HEAT,
   CONDITIONS,
   OWN_FRAMES,
+  EARLY,
 ];
 
 /** The versions and features that a party announces. */

@@ -1,19 +1,25 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { formatPosition, parsePosition, type Position } from "@meridian/protocol";
+import { formatPosition, OUTBOXES_MAX, parsePosition, type Position } from "@meridian/protocol";
 
 import { whole } from "./arbitraries.ts";
 import { attempt, refusal } from "./refusal.ts";
 
 const identity = fc.integer({ min: 1, max: 2 ** 48 - 1 });
-const position: fc.Arbitrary<Position> = fc.record({
+const plain: fc.Arbitrary<Position> = fc.record({
   logId: identity,
   epoch: identity,
   sequence: whole,
   incarnation: identity,
   outboxPosition: whole,
 });
+const place = fc.record({ incarnation: identity, outboxPosition: whole.filter((at) => at > 0) });
+const places = fc.array(place, { minLength: 1, maxLength: OUTBOXES_MAX });
+const position = fc.oneof(
+  plain,
+  fc.tuple(plain, places).map(([made, early]): Position => ({ ...made, early })),
+);
 
 describe("a position token", () => {
   it("reads back as the same position", () => {
@@ -26,8 +32,18 @@ describe("a position token", () => {
 
   it("is short and safe in a header", () => {
     fc.assert(
-      fc.property(position, (made) => {
+      fc.property(plain, (made) => {
         expect(formatPosition(made)).toMatch(/^[0-9a-z.]{11,59}$/);
+      }),
+    );
+  });
+
+  it("begins with p2 only where something was seen early, and grows by 23 characters for each outbox at most", () => {
+    fc.assert(
+      fc.property(plain, places, (made, early) => {
+        const token = formatPosition({ ...made, early });
+        expect(token).toMatch(/^p2\.[0-9a-z.]+$/);
+        expect(token.length).toBeLessThanOrEqual(59 + 23 * early.length);
       }),
     );
   });
@@ -50,7 +66,9 @@ describe("a position token", () => {
       { numRuns: 1_000 },
     );
   });
+});
 
+describe("a text that is no position token", () => {
   it.each([
     "",
     "p1",
@@ -59,6 +77,12 @@ describe("a position token", () => {
     "p1.1.2.3.4.5.6",
     "p1.1.2.3.4.",
     "p2.1.2.3.4.5",
+    "p2.1.2.3.4.5.6",
+    "p2.1.2.3.4.5.0.7",
+    "p2.1.2.3.4.5.6.0",
+    `p2.1.2.3.4.5${".6.7".repeat(17)}`,
+    "p1.1.2.3.4.5.6.7",
+    "p3.1.2.3.4.5",
     "P1.1.2.3.4.5",
     "p1.1.2.3.4.A",
     "p1.1.2.3.4.-5",
@@ -78,7 +102,7 @@ describe("a position token", () => {
   });
 
   it("of another version is told so", () => {
-    expect(() => parsePosition("p2.1.2.3")).toThrow("version p1, got one of p2");
+    expect(() => parsePosition("p3.1.2.3")).toThrow("version p1 or p2, got one of p3");
   });
 
   it("is not repeated at length when it is refused", () => {

@@ -115,6 +115,10 @@ export interface ReplicaLimits {
   readonly drainMs: number;
   /** Keys of the newest frames of the log that are remembered, should another log lack them. */
   readonly recentKeysMax: number;
+  /** What has come before the log had it: for how long the node waits for the log, and how much of it there may be. */
+  readonly earlyMs: number;
+  readonly earlyKeysMax: number;
+  readonly earlyBytesMax: number;
   /** The directory's newest reports of who has applied what that are kept for writers who begin to wait later. */
   readonly reportsMax: number;
   /** Entries of one range of a reconciliation: at most 256, which fit into one message with the longest keys. A question has two ranges. */
@@ -143,6 +147,9 @@ export const REPLICA_LIMITS: ReplicaLimits = {
   waitersMax: 2_000,
   drainMs: 2_000,
   recentKeysMax: 32_768,
+  earlyMs: 10_000,
+  earlyKeysMax: 8_192,
+  earlyBytesMax: 4 * 1024 * 1024,
   reportsMax: 256,
   rangeEntries: 256,
   windowEntries: 16_384,

@@ -344,6 +344,7 @@ const VALUES: Readonly<Record<string, Readonly<Record<string, Values>>>> = {
   },
   registry: {
     nowMs: instant,
+    early: { right: [true, false], wrong: [1, "true", null] },
     remembered: {
       right: [[], [remembered()]],
       wrong: [[remembered({ generation: 0 })], [remembered({ ip: "x" })], [member()], 1, null],

@@ -1,155 +1,14 @@
 /** Two directories over one stream: one orders, and both serve nodes. */
-import { mkdtempSync, rmSync } from "node:fs";
-import { connect, createServer, type AddressInfo, type Socket } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-
 import { getText, putValue } from "@meridian/harness";
-import {
-  FIVE_PLACES,
-  LinkProxy,
-  placeArguments,
-  type Program,
-  regionArguments,
-  until,
-} from "@meridian/local-cluster";
+import { FIVE_PLACES, LinkProxy, until } from "@meridian/local-cluster";
 import { encodeMessage, type Cursor } from "@meridian/protocol";
 import { helloOf } from "@meridian/testkit";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { WebSocket } from "ws";
 
-import { freePort } from "../../support/free-port.ts";
-import { HAS_NATS, NATS_VERSION, NatsServers } from "../../support/nats-servers.ts";
-import { start } from "../../support/spawned.ts";
-
-/** The URL of a line to a directory on which everything takes so many milliseconds in each direction. */
-async function farAway(url: string, ms: number): Promise<string> {
-  const ends = new Set<Socket>();
-  const pass = (from: Socket, to: Socket): void => {
-    ends.add(from);
-    from.on("data", (data) => setTimeout(() => to.write(data), ms));
-    from.on("close", () => to.destroy());
-    from.on("error", () => {});
-  };
-  const line = createServer((near) => {
-    const far = connect(Number(new URL(url).port), "127.0.0.1");
-    pass(near, far);
-    pass(far, near);
-  });
-  await new Promise<void>((resolve) => line.listen(0, "127.0.0.1", resolve));
-  onTestFinished(() => {
-    for (const end of ends) end.destroy();
-    line.close();
-  });
-  return `http://127.0.0.1:${(line.address() as AddressInfo).port}`;
-}
-
-/** Two directories, of which the first writes, and one region at each. */
-class Pair {
-  readonly folder: string = mkdtempSync(join(tmpdir(), "meridian-serving-"));
-  readonly servers: NatsServers = new NatsServers();
-  readonly directories: Program[] = [];
-  readonly regions: Program[] = [];
-  #ports: readonly number[] = [];
-
-  /** Where the second directory finds NATS; undefined for where the first does. */
-  readonly #line: LinkProxy | undefined;
-
-  constructor(line?: LinkProxy) {
-    this.#line = line;
-  }
-
-  static async start(line?: LinkProxy): Promise<Pair> {
-    const pair = new Pair(line);
-    onTestFinished(async () => {
-      await pair.servers.stop();
-      rmSync(pair.folder, { recursive: true, force: true });
-    });
-    await pair.servers.start();
-    if (line !== undefined) line.target = pair.servers.url.replace("nats:", "http:");
-    pair.#ports = [await freePort(), await freePort()];
-    await pair.startDirectory(0);
-    await pair.directories[0]?.listens();
-    await pair.startDirectory(1);
-    await until("the second directory serves", () => pair.says(1, "serves nodes beside"));
-    const [first = "", second = ""] = pair.urls;
-    await pair.startRegion(0, [first, second]);
-    await pair.startRegion(1, [second, first]);
-    return pair;
-  }
-
-  async startDirectory(index: number): Promise<void> {
-    const name = `directory-${index}`;
-    const place = placeArguments("127.0.0.1", this.#ports[index] ?? 0, join(this.folder, name));
-    const line = index === 1 ? this.#line?.url.replace("http:", "nats:") : undefined;
-    const log = `--log=${line ?? this.servers.url}`;
-    this.directories[index] = await start("directory", name, [...place, log]);
-  }
-
-  says(index: number, text: string): boolean {
-    return this.directories[index]?.lines.some((line) => line.includes(text)) === true;
-  }
-
-  url(index: number): string {
-    return this.regions[index]?.url ?? "";
-  }
-
-  /** Where the directories answer, in their order. */
-  get urls(): readonly string[] {
-    return this.#ports.map((port) => `http://127.0.0.1:${port}`);
-  }
-
-  /** The ids of the nodes that have their links with a directory; the writer has those that are passed on to it, too. */
-  async nodesOf(index: number): Promise<readonly string[]> {
-    const answer = await fetch(`${this.urls[index]}/nodes`).catch(() => undefined);
-    const { nodes = [] } = ((await answer?.json()) ?? {}) as {
-      readonly nodes?: readonly { id: string; status: string; peer: string | null }[];
-    };
-    return nodes
-      .filter(({ status, peer }) => status === "ready" && peer === null)
-      .map(({ id }) => id);
-  }
-
-  /** Resolves once the region of a directory that only serves has its link there, and the writer has both. */
-  async spread(serving: 0 | 1): Promise<void> {
-    const id = FIVE_PLACES[serving]?.id ?? "";
-    const isAt = async (): Promise<boolean> => (await this.nodesOf(serving)).includes(id);
-    await until(`directory ${serving} has ${id}`, isAt, 60_000);
-    const hasBoth = async (): Promise<boolean> => (await this.nodesOf(1 - serving)).length === 2;
-    await until(`directory ${1 - serving} knows both`, hasBoth, 60_000);
-  }
-
-  async digests(): Promise<ReadonlySet<string>> {
-    const urls = [...this.urls, ...this.regions.map(({ url }) => url)];
-    const all = urls.map(async (url) => {
-      const { count, fingerprint } = (await (await fetch(`${url}/digest`)).json()) as {
-        readonly count: number;
-        readonly fingerprint: string;
-      };
-      return `${count} ${fingerprint}`;
-    });
-    return new Set(await Promise.all(all));
-  }
-
-  /** What all programs have printed about comparisons. */
-  get comparisons(): readonly string[] {
-    return [...this.directories, ...this.regions]
-      .flatMap(({ lines }) => lines)
-      .filter((line) => /node reconciles|reconciles=true/.test(line));
-  }
-
-  async startRegion(index: number, urls: readonly string[]): Promise<Program> {
-    const place = FIVE_PLACES[index];
-    if (place === undefined) throw new Error("Expected a place");
-    const region = await start("region", place.id, [
-      ...placeArguments("127.0.0.1", 0, join(this.folder, place.id)),
-      ...regionArguments(place, urls),
-    ]);
-    await region.listens();
-    this.regions[index] = region;
-    return region;
-  }
-}
+import { farLine } from "../../support/far-line.ts";
+import { HAS_NATS, NATS_VERSION } from "../../support/nats-servers.ts";
+import { Pair } from "./pair.ts";
 
 /** Has a node of another log greet a directory, and resolves once it is gone again. */
 async function greetFrom(url: string, home: Cursor): Promise<void> {
@@ -303,8 +162,9 @@ describe.skipIf(!HAS_NATS)(`a directory beside the one that orders (needs nats-s
 
   it("is chosen by a region that it is nearer to, whatever the order of its directories", async () => {
     const pair = await Pair.start();
-    const far = await farAway(pair.urls[0] ?? "", 40);
-    const region = await pair.startRegion(2, [far, pair.urls[1] ?? ""]);
+    const far = await farLine(pair.urls[0] ?? "", 40);
+    onTestFinished(() => far.close());
+    const region = await pair.startRegion(2, [far.url, pair.urls[1] ?? ""]);
     const id = FIVE_PLACES[2]?.id ?? "";
     await until("the region is at the first", async () => (await pair.nodesOf(0)).includes(id));
     await until("it is at the second", async () => (await pair.nodesOf(1)).includes(id), 90_000);

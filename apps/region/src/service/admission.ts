@@ -125,7 +125,8 @@ export class RequestAdmission {
       position.outboxPosition !== known.outboxPosition ||
       position.logId !== known.logId ||
       position.epoch !== known.epoch ||
-      position.incarnation !== known.incarnation
+      position.incarnation !== known.incarnation ||
+      position.early !== known.early
     ) {
       this.#tokenOf = position;
       this.#token = formatPosition(position);

@@ -10,7 +10,7 @@ export interface KeyQuery {
 }
 
 /** A live key as it is listed. */
-interface ListedKey extends Pick<Entry, "key" | "contentType" | "stamp" | "expiresAtMs"> {
+export interface ListedKey extends Pick<Entry, "key" | "contentType" | "stamp" | "expiresAtMs"> {
   /** The value's length. */
   readonly bytes: number;
 }

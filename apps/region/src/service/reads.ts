@@ -12,6 +12,7 @@ import type { Replica } from "@meridian/replication";
 import type { Counter, Metrics } from "@meridian/runtime";
 
 import type { CachedRecord } from "./cached-record.ts";
+import { withEarly, type EarlyReplica } from "./early-keys.ts";
 import type { HeatShare } from "./heat-share.ts";
 import { listKeys, type KeyPage, type KeyQuery, type KeySource } from "./key-listing.ts";
 import type { Memory } from "./memory.ts";
@@ -26,7 +27,7 @@ export interface ReadCounts {
 
 /** The parts that reads need. */
 export interface ReadsOptions {
-  readonly replica: Pick<Replica, "get" | "nowMs">;
+  readonly replica: Pick<Replica, "nowMs"> & EarlyReplica;
   readonly memory: Memory;
   readonly store: KeySource;
   /** Whether requests are served now. */
@@ -108,7 +109,8 @@ export class Reads {
   /** A page of the live keys, in key order, without reserved ones. Does not count as a use of them. */
   list(query: KeyQuery): Promise<KeyPage> {
     const { store, replica } = this.#options;
-    return listKeys(store, { ...query, from: CLIENT_KEY_MIN }, () => replica.nowMs());
+    const source = withEarly(store, replica);
+    return listKeys(source, { ...query, from: CLIENT_KEY_MIN }, () => replica.nowMs());
   }
 
   /** A page of the revoked tokens whose ids come after `after`, in the order of the ids. */

@@ -6,6 +6,7 @@ import {
   closeCodeOf,
   decodeNodeMessage,
   encodeMessage,
+  EARLY,
   MEMBERS_CHANGED,
   GREETING_BYTES_MAX,
   MeridianError,
@@ -147,6 +148,11 @@ export class DirectorySession implements ApplyingNode {
   /** Whether the node takes what has changed among the members instead of the whole list. */
   get takesChanges(): boolean {
     return this.#has(MEMBERS_CHANGED);
+  }
+
+  /** Whether the node has said that it takes frames before they are ordered. */
+  get takesEarly(): boolean {
+    return this.hello?.features.includes(EARLY) === true;
   }
 
   /** Whether another directory follows this one's log on the link. */

@@ -266,7 +266,8 @@ export class Directory {
   get registry(): string {
     const { head } = this.#sequencer;
     const { lowestTime } = this.#horizon;
-    return this.#membership.registryFor(Infinity, { head, lowestTime }).text;
+    const early = this.#membership.sessions.every((each) => each.takesEarly);
+    return this.#membership.registryFor(Infinity, { head, lowestTime, early }).text;
   }
 
   /** The directory in numbers, for an operator. */

@@ -19,6 +19,8 @@ export interface RegistryNewsOptions {
 export interface RegistryStanding {
   readonly head: number;
   readonly lowestTime: number;
+  /** Whether all nodes take frames before they are ordered, for a directory that serves beside this one. Default: that is not told. */
+  readonly early?: boolean;
 }
 
 /** An encoded message, and the number of the last roster change in it. */
@@ -47,13 +49,17 @@ export class RegistryNews {
   }
 
   /** What a directory that has heard of so many changes is to hear now. */
-  messageFor(changes: number, { head, lowestTime }: RegistryStanding): RegistryMessage {
+  messageFor(
+    changes: number,
+    { head, lowestTime, early = false }: RegistryStanding,
+  ): RegistryMessage {
     const { clock } = this.#context;
     this.#refresh();
     const remembered = this.#rememberedSince(changes);
     // As `encodeMessage` would write it.
     const standing = `"nowMs":${clock.nowMs()},"head":${head},"lowestTime":${lowestTime}`;
-    const text = `{"type":"registry",${standing},"members":${this.#members}${remembered.text}}`;
+    const members = `"members":${this.#members}${remembered.text}`;
+    const text = `{"type":"registry",${standing},${members}${early ? ',"early":true' : ""}}`;
     return { text, changes: remembered.changes };
   }
 

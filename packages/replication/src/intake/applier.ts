@@ -51,6 +51,8 @@ export interface Intake {
   keep(frame: ReceivedFrame, kept: Kept): void;
   /** Keeps a cursor without entries. */
   save(progress: Progress, done: Done): void;
+  /** Takes what has come before it is ordered, or lets it be. Returns false where none was to be sent. */
+  takeEarly?(frame: ReceivedFrame): boolean;
 }
 
 /** What an applier tells its owner. */
@@ -92,6 +94,7 @@ export class Applier {
   /** Takes in a frame. Throws `MALFORMED_MESSAGE` or `OUT_OF_ORDER`; the link is then to be closed. */
   take(bytes: Uint8Array): void {
     const header = readFrameHeader(bytes);
+    if (header.kind === FRAME_KIND.early) return this.#takeEarly(header, bytes);
     const isDonation = header.kind === FRAME_KIND.donation;
     if (!isDonation && !this.#isNext(header)) return;
     const block = blockOf(bytes);
@@ -135,6 +138,19 @@ export class Applier {
     this.#save({ cursor: this.#position.takeLevelCursor(), horizon }, () => {
       this.#isAdopting = false;
     });
+  }
+
+  /** A frame has come that is not ordered: the position stays where it is. */
+  #takeEarly(header: FrameHeader, bytes: Uint8Array): void {
+    const block = blockOf(bytes);
+    const entries = decodeBlock(block, header.count);
+    checkHeader(header, entries, true);
+    const frame = { header, entries, block, traces: [], isDonation: false };
+    if (this.#intake.takeEarly?.(frame) === true) return;
+    throw new MeridianError(
+      "MALFORMED_MESSAGE",
+      "Expected frames that were agreed on, got an early one",
+    );
   }
 
   /**

@@ -19,8 +19,8 @@ export class ReplicaIntake implements Intake {
   }
 
   keep(frame: ReceivedFrame, kept: Kept): void {
-    const { append, stamps, admitted, events } = this.#context;
-    const { highestTime, reportApplied } = frame.header;
+    const { append, stamps, admitted, early, events } = this.#context;
+    const { highestTime, reportApplied, incarnation, position } = frame.header;
     stamps.observe(highestTime);
     admitted.raise(highestTime);
     const record = this.#recordOf(frame, reportApplied || frame.isDonation);
@@ -33,7 +33,12 @@ export class ReplicaIntake implements Intake {
       if (durableThrough > 0) events.emit.reported(durableThrough);
     });
     if (record.quarantined !== undefined) events.emit.quarantined(record.quarantined.entries);
-    events.emit.changed(record.entries);
+    events.emit.changed(early.news(record.entries));
+    if (!frame.isDonation) early.settle(incarnation, position);
+  }
+
+  takeEarly(frame: ReceivedFrame): boolean {
+    return this.#context.early.take(frame, this.#position);
   }
 
   save(progress: Progress, done: Done): void {

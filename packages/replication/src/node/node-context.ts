@@ -1,10 +1,11 @@
-import type { ReplicaStore } from "@meridian/ports";
+import type { Done, ReplicaStore } from "@meridian/ports";
 import {
   STAMPS_PER_MS,
   type Entry,
   type MeridianError,
   type NodeLoad,
   type OutboxFrame,
+  type ReplicaRecord,
   type TraceContext,
 } from "@meridian/protocol";
 import { Deadlines } from "@meridian/runtime";
@@ -18,6 +19,7 @@ import type { Rules } from "../rules.ts";
 import { AdmittedTime } from "../time/admitted-time.ts";
 import { ClusterClock } from "../time/cluster-clock.ts";
 import { HybridClock } from "../time/hybrid-clock.ts";
+import { EarlyEntries } from "./early-entries.ts";
 import type { ReplicaOptions, TracedFrame } from "./replica-options.ts";
 
 /** What all parts of a node's machine share. */
@@ -41,6 +43,8 @@ export interface NodeContext
   /** Gives this node's writes their stamps. */
   readonly stamps: HybridClock;
   readonly admitted: AdmittedTime;
+  /** What has come before the log had it. */
+  readonly early: EarlyEntries;
   readonly events: Emitter<NodeEvents>;
   readonly rules: Rules;
 }
@@ -63,6 +67,8 @@ export interface NodeEvents extends ApplierEvents, Required<ReplicaLinkEvents<No
   changed(entries: readonly Entry[]): void;
   /** A frame of the log that ends with `through` has brought these keys. */
   taken(through: number, keys: readonly string[]): void;
+  /** Entries that came early are not in the log after a long time. The owner puts them into the outbox, and calls `offered` once they are durable there, or with why they are not. */
+  overdue(entries: readonly Entry[], offered: (failure: unknown) => void): void;
   /** The log has sent entries that `entries` replace. The owner puts `entries` into the outbox, and then calls `offered`. */
   corrected(entries: readonly Entry[], offered: () => void): void;
   /** The log has sent entries whose stamps were taken back. The owner writes what the store holds of their keys above them, and then calls `outranked`. */
@@ -108,16 +114,16 @@ export function contextOf(
 ): NodeContext {
   const { store, clock, random } = options;
   const floor = Math.max(store.highestTime, store.horizon);
-  return {
+  const context = {
     ...options,
-    append: (record, done) =>
+    append: (record: ReplicaRecord, done: Done) =>
       store.append(record, (failure) => {
         if (failure !== undefined) events.emit.refused();
         done(failure);
       }),
     directories: options.directories ?? 1,
     load: () => options.load?.() ?? NO_LOAD,
-    defer: (callback) => options.defer(callback),
+    defer: (callback: () => void) => options.defer(callback),
     limits: { ...REPLICA_LIMITS, ...options.limits },
     deadlines: new Deadlines(clock),
     time: new ClusterClock(clock, rules),
@@ -126,4 +132,5 @@ export function contextOf(
     events,
     rules,
   };
+  return { ...context, early: new EarlyEntries(context) };
 }

@@ -13,6 +13,7 @@ import {
   MeridianError,
   type Cursor,
   type DirectoryMessage,
+  type OutboxPlace,
   type Position,
   type Welcome,
 } from "@meridian/protocol";
@@ -33,16 +34,16 @@ export interface PositionsParts {
 
 interface Waiter {
   readonly position: Position;
-  /** The last question to the directory about this position, on this link. */
-  asked: Reach | undefined;
+  /** The last question to the directory about this position, on this link, as text. */
+  asked: string | undefined;
   readonly finish: (reached: boolean) => void;
 }
 
 /**
- * Whether a position is reached. The directory is asked about two cases: `unknown`, where its log has the outbox position; `unheard`, whether the
- * epoch is lost.
+ * Whether a position is reached. A place is one of which the directory is asked: where its log has what an outbox has there, or, with an epoch and
+ * a sequence in it, whether that epoch is lost.
  */
-type Reach = "reached" | "not-yet" | "unknown" | "unheard";
+type Reach = "reached" | "not-yet" | OutboxPlace;
 
 const NO_PLACE: Cursor = { logId: 0, epoch: 0, sequence: 0 };
 
@@ -100,6 +101,7 @@ export class Positions {
 
   /** The disk has refused entries, and the node is about to go back to `cursor`. */
   onLosing(cursor: Cursor | undefined): void {
+    this.#context.early.onLosing();
     const { seen } = this.#parts.home;
     const { logId, epoch, sequence } = cursor ?? NO_PLACE;
     // Many records may be refused together: with the first, the node is back already.
@@ -119,13 +121,15 @@ export class Positions {
     const isPending = outboxThrough > (place === seen ? this.#sequenced() : 0);
     // Each answer to a client asks for this: spreading `place` made a hit cost a fifth more.
     const { logId, epoch, sequence } = place;
-    return {
+    const position = {
       logId,
       epoch,
       sequence,
       incarnation: isPending ? incarnation : 0,
       outboxPosition: isPending ? outboxThrough : 0,
     };
+    const { places } = this.#context.early;
+    return places.length === 0 ? position : { ...position, early: places };
   }
 
   /** Whether the position is reached already. */
@@ -199,11 +203,12 @@ export class Positions {
   }
 
   #ask(waiter: Waiter, reach: Reach): void {
-    if (reach === "not-yet" || reach === waiter.asked) return;
-    waiter.asked = reach;
-    const { incarnation, outboxPosition, epoch, sequence } = waiter.position;
-    if (reach === "unknown") this.#locate(incarnation, outboxPosition);
-    if (reach === "unheard") this.#locate(epoch, sequence);
+    if (typeof reach === "string") return;
+    const { incarnation, outboxPosition } = reach;
+    const question = questionOf(incarnation, outboxPosition);
+    if (question === waiter.asked) return;
+    waiter.asked = question;
+    this.#locate(incarnation, outboxPosition);
   }
 
   /** Asks the directory where the log has another node's outbox position, unless it was asked and has not answered. */
@@ -226,12 +231,19 @@ export class Positions {
   }
 
   #test(position: Position): Reach {
-    const { store } = this.#context;
-    const { position: place } = this.#parts;
-    const { incarnation, outboxPosition } = position;
     const reach = this.#testSequence(position);
     if (reach !== "reached") return reach;
-    if (outboxPosition === 0) return "reached";
+    for (const place of [position, ...(position.early ?? [])]) {
+      const outbox = this.#testOutbox(place);
+      if (outbox !== "reached") return outbox;
+    }
+    return "reached";
+  }
+
+  #testOutbox({ incarnation, outboxPosition }: OutboxPlace): Reach {
+    const { store, early } = this.#context;
+    const { position: place } = this.#parts;
+    if (outboxPosition === 0 || early.has(incarnation, outboxPosition)) return "reached";
     if (incarnation === store.incarnation) {
       return outboxPosition <= store.outboxThrough ? "reached" : "not-yet";
     }
@@ -241,7 +253,9 @@ export class Positions {
       return isSettled && place.wholeThrough === place.applied ? "reached" : "not-yet";
     }
     const located = this.#located.get(incarnation);
-    if (located === undefined || located.position < outboxPosition) return "unknown";
+    if (located === undefined || located.position < outboxPosition) {
+      return { incarnation, outboxPosition };
+    }
     const isThere = place.epoch === this.#epoch && place.wholeThrough >= located.sequence;
     return isSettled && isThere ? "reached" : "not-yet";
   }
@@ -260,16 +274,16 @@ export class Positions {
     if (reached !== undefined && sequence <= reached) return "reached";
     if (!place.isSettled) return "not-yet";
     if (logId !== place.logId)
-      return this.#isFollowed(logId) ? "not-yet" : this.#testUnheard(epoch);
+      return this.#isFollowed(logId) ? "not-yet" : this.#testUnheard(epoch, sequence);
     const index = this.#epochs.findIndex(([known]) => known === epoch);
-    if (index < 0 && epoch !== place.epoch) return this.#testUnheard(epoch);
+    if (index < 0 && epoch !== place.epoch) return this.#testUnheard(epoch, sequence);
     const end = index < 0 ? Infinity : (this.#epochs[index + 1]?.[1] ?? Infinity);
     return sequence <= end && place.wholeThrough >= sequence ? "reached" : "not-yet";
   }
 
   /** A sequence of a lost epoch says nothing. Once this node is ready, it and its log have exchanged all they have. */
-  #testUnheard(epoch: number): Reach {
-    if (!this.#lost.has(epoch)) return "unheard";
+  #testUnheard(epoch: number, sequence: number): Reach {
+    if (!this.#lost.has(epoch)) return { incarnation: epoch, outboxPosition: sequence };
     return this.#parts.state.status === "ready" ? "reached" : "not-yet";
   }
 

@@ -90,11 +90,17 @@ export class Pulse {
 
   /** A lower bound of the stamp times of all entries that this node still has to send or will ever make. */
   lowestTime(): number {
-    const { time, stamps } = this.#context;
+    const { time, stamps, early } = this.#context;
     const { horizon, submitter, writes } = this.#parts;
     // The promise goes only as far as the horizon needs it. A higher one would raise all later stamps, and a clock that is ahead must not do that.
     const made = stamps.promise((time.confirmedMs() ?? 0) - horizon.distanceMs);
-    return Math.min(made, submitter.lowestTime, writes.lowestTime);
+    return Math.min(made, submitter.lowestTime, writes.lowestTime, early.lowestTime);
+  }
+
+  /** The horizon that the node may adopt now, if it is level; undefined for none. */
+  dueHorizon(): number | undefined {
+    const { horizon, position } = this.#parts;
+    return horizon.due(position.applied, this.lowestTime());
   }
 
   lagMs(isUp: boolean): number {

@@ -5,6 +5,7 @@ import type { Metrics } from "@meridian/runtime";
 import type { ReplicaLimits } from "../limits.ts";
 import type { ClusterClock } from "../time/cluster-clock.ts";
 import type { Acknowledgements } from "./acknowledgements.ts";
+import type { EarlyEntries } from "./early-entries.ts";
 import type { Positions } from "./positions.ts";
 import type { Replica } from "./replica.ts";
 import type { ReplicaInfo } from "./replica-options.ts";
@@ -18,6 +19,7 @@ export interface BoundedParts {
   readonly submitter: Submitter;
   readonly acknowledgements: Acknowledgements;
   readonly positions: Positions;
+  readonly early: Pick<EarlyEntries, "bytes">;
   readonly store: OutboxStore;
   readonly time: ClusterClock;
 }
@@ -26,7 +28,7 @@ export interface BoundedParts {
 export function registerReplica(
   metrics: Metrics,
   replica: Pick<Replica, "status" | "info" | "proposals" | "reconciliations">,
-  { limits, submitter, acknowledgements, positions, store, time }: BoundedParts,
+  { limits, submitter, acknowledgements, positions, early, store, time }: BoundedParts,
 ): void {
   const told = (name: string, help: string, of: (info: ReplicaInfo) => number): void =>
     metrics.gauge(name, help, () => of(replica.info()));
@@ -74,9 +76,10 @@ export function registerReplica(
     "By how much the clock here is ahead.",
     (info) => info.skewMs / 1_000,
   );
-  const { windowBytes, waitersMax } = limits;
+  const { windowBytes, waitersMax, earlyBytesMax } = limits;
   metrics.level(() => [
     { name: "outboxInFlightBytes", now: submitter.inFlightBytes, max: windowBytes },
+    { name: "earlyBytes", now: early.bytes, max: earlyBytesMax },
     { name: "acknowledgementWaiters", now: acknowledgements.waiting, max: waitersMax },
     { name: "positionWaiters", now: positions.waiting, max: waitersMax },
     { name: "orderWaiters", now: replica.proposals.reading, max: waitersMax },

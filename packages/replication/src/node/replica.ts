@@ -32,6 +32,7 @@ import { ALL_RULES, type Rules } from "../rules.ts";
 import { Acknowledgements } from "./acknowledgements.ts";
 import { CommittedOutbox } from "./committed-outbox.ts";
 import { DiskWatch } from "./disk-watch.ts";
+import type { EarlyEntries } from "./early-entries.ts";
 import { HeatNews } from "./heat-news.ts";
 import { Home } from "./home.ts";
 import { KnownMembers } from "./known-members.ts";
@@ -74,6 +75,8 @@ export class Replica {
   readonly #disk: DiskWatch;
   readonly #pulse: Pulse;
   readonly #positions: Positions;
+  /** What has come before the log had it. */
+  readonly early: EarlyEntries;
   /** How widely writes are known. */
   readonly acknowledgements: Acknowledgements;
   /** Conditions that the directory decides for the whole cluster. */
@@ -94,6 +97,7 @@ export class Replica {
     const { store, clock, limits } = context;
     this.#options = options;
     this.#context = context;
+    this.early = context.early;
     this.#position = new LogPosition(store.cursor);
     this.#choice = new DirectoryChoice(context, this.#position);
     this.#link = new ReplicaLink(context, isForNode, this.#choice);
@@ -195,7 +199,7 @@ export class Replica {
 
   /** The newest entry of `key`, tombstones and expired ones included. */
   get(key: string): Entry | undefined {
-    return this.#options.store.get(key);
+    return this.early.get(key);
   }
 
   /**
@@ -278,6 +282,7 @@ export class Replica {
       changed: (entries) => this.#options.onChange?.(entries, false),
       taken: (through, keys) => this.#home.onTaken(through, keys),
       corrected: (entries, offered) => this.#settlement.offer(entries, offered),
+      overdue: (entries, offered) => this.#writes.offer(entries, offered),
       returned: (entries, outranked) => this.#settlement.outrank(entries, outranked),
       traced: (frame) => this.#options.onTraced?.(frame),
       quarantined: (entries) => this.quarantine.report(entries),
@@ -311,16 +316,16 @@ export class Replica {
   }
 
   #onWelcome(link: Link, welcome: Welcome, askedAtMs: number): void {
-    const { head, outboxThrough } = welcome;
     this.#context.time.maxDriftMs = welcome.maxClockDriftMs;
     this.#context.time.hear(welcome.nowMs, askedAtMs, welcome.clock);
     this.heat.welcome(welcome);
-    if (this.#submitter.holdsAnother(outboxThrough, welcome.outboxTime))
+    this.early.welcome(welcome);
+    if (this.#submitter.holdsAnother(welcome.outboxThrough, welcome.outboxTime))
       return this.#restamper.adopt();
     if (this.#restamper.owesRenewal) return this.#restamper.renewOwed();
     this.#submitter.observeHorizon(welcome);
     this.#progress.start();
-    this.#state.welcome(head, this.#context.limits.lagMax);
+    this.#state.welcome(welcome.head, this.#context.limits.lagMax);
     this.#horizon.start(welcome.horizonMs);
     this.#disk.welcome(welcome);
     if (this.#disk.visits) return this.#updateStatus();
@@ -350,9 +355,8 @@ export class Replica {
   #onRefused(): void {
     const isBack = this.#applier.isKeeping;
     if (isBack) {
-      const { cursor } = this.#options.store;
-      this.#positions.onLosing(cursor);
-      this.#position.returnTo(cursor);
+      this.#positions.onLosing(this.#options.store.cursor);
+      this.#position.returnTo(this.#options.store.cursor);
     }
     this.#home.onLost(isBack);
   }
@@ -390,7 +394,7 @@ export class Replica {
         this.#observe(message.head, message.committedThrough);
         this.#submitter.observeHorizon(message);
         this.#horizon.announce(message.horizon, message.horizonAt);
-        this.#applier.adoptHorizon(() => this.#dueHorizon());
+        this.#applier.adoptHorizon(() => this.#pulse.dueHorizon());
         this.#home.observe(message.committedThrough, message.followed);
         this.#positions.check();
         this.proposals.check();
@@ -428,10 +432,6 @@ export class Replica {
   #observe(head: number, committedThrough: number): void {
     if (this.#settlement.reconciliation.isWaiting) return;
     this.#position.observe(head, committedThrough);
-  }
-
-  #dueHorizon(): number | undefined {
-    return this.#horizon.due(this.#position.applied, this.#pulse.lowestTime());
   }
 
   #onAcknowledge(position: number, committedThrough: number): void {

@@ -426,13 +426,13 @@ export class WritePath {
 
   /** What a write makes of the newest entry of its key; undefined to leave the key as it is. Throws if the write is refused. */
   #contentOf(request: BatchWrite, written: WrittenEntries): Content | undefined {
-    const { store } = this.#context;
+    const { store, early } = this.#context;
     const { key } = request;
     if (!("update" in request)) {
-      request.check?.(written.get(key) ?? store.peek(key));
+      request.check?.(written.get(key) ?? early.newer(key, store.peek(key)));
       return request;
     }
-    const current = written.get(key) ?? store.get(key);
+    const current = written.get(key) ?? early.newer(key, store.get(key));
     this.#bytesRead += current?.value.length ?? 0;
     return request.update(current);
   }

@@ -20,6 +20,7 @@ import {
   closeCodeOf,
   decodeDirectoryMessage,
   decodeNodeMessage,
+  EARLY,
   encodeMessage,
   GREETING_BYTES_MAX,
   MeridianError,
@@ -32,6 +33,7 @@ import { Feed } from "../directory/feed.ts";
 import type { DirectoryLimits } from "../limits.ts";
 import type { OrderedFrame } from "../order/recent-frames.ts";
 import { ALL_RULES } from "../rules.ts";
+import { PassingOutbox } from "./early-frames.ts";
 import type { StreamFrames } from "./stream-frames.ts";
 
 /** The directory that a link belongs to. */
@@ -45,6 +47,10 @@ export interface ServedLinkHost {
   /** Bytes of all nodes that are on their way to the writer. */
   sentBytes(): number;
   defer(callback: () => void): void;
+  /** Whether any other link takes what is not ordered yet. */
+  takesEarly(from: ServedLink): boolean;
+  /** Gives a frame that is not ordered yet to all other links. */
+  giveEarly(from: ServedLink, bytes: Uint8Array): void;
   /** The link is over. */
   onOver(link: ServedLink): void;
 }
@@ -65,6 +71,7 @@ export const AGAIN_CODE = 1012;
 
 /** As it stands at the begin of an encoded message of a directory. */
 const ECHO = '{"type":"echo"';
+const WELCOME = '{"type":"welcome"';
 
 /** As it stands in every heartbeat, and perhaps in other messages. */
 const HEARTBEAT = "heartbeat";
@@ -81,6 +88,10 @@ export class ServedLink {
   #heldBytes = 0;
   #feed: Feed | undefined;
   #id: string | undefined;
+  /** Whether the node takes frames that are not ordered yet. */
+  #isEarlyAgreed = false;
+  /** Says which frames of the node its neighbours get at once; undefined before it has greeted. */
+  #outbox: PassingOutbox | undefined;
   #echo: Echo | undefined;
   /** By how much the wall time of the writer is ahead of elapsed time here; includes the way here. */
   #writerAheadMs = 0;
@@ -144,6 +155,17 @@ export class ServedLink {
     };
   }
 
+  /** Whether the node takes what is not ordered yet. One that is behind has enough to take. */
+  get takesEarly(): boolean {
+    const isLevel = this.#feed?.sentThrough === this.#host.frames.head;
+    return this.#isEarlyAgreed && isLevel && this.#node.bufferedBytes < this.#host.linkBytesMax();
+  }
+
+  /** Sends a frame of a neighbour that is not ordered yet. */
+  sendEarly(bytes: Uint8Array): void {
+    this.#node.send(bytes);
+  }
+
   /** A frame has come from the stream. What the writer has said behind it may go now. */
   push(frame: OrderedFrame): void {
     this.#feed?.push(frame);
@@ -180,6 +202,7 @@ export class ServedLink {
   #onNodeMessage(message: string | Uint8Array): void {
     if (this.#isOver) return;
     if (typeof message === "string") this.#look(message);
+    else this.#giveEarly(message);
     // An orphan's writes stay in its outbox, and go to the next writer.
     if (!this.#isUp) {
       if (typeof message === "string") this.#leaveUndecided(message);
@@ -195,6 +218,13 @@ export class ServedLink {
     throw new MeridianError("OVERLOADED", said);
   }
 
+  /** Gives a frame of the node to its neighbours, if the log is sure to take it in. A node that is not fed yet may have to compare first. */
+  #giveEarly(bytes: Uint8Array): void {
+    if (this.#feed === undefined) return;
+    const early = this.#outbox?.pass(bytes, this.#host.takesEarly(this));
+    if (early !== undefined) this.#host.giveEarly(this, early);
+  }
+
   /**
    * Looks at the messages that mean something here. The others are for the writer, which says what is wrong with them, and may be of another
    * version than this directory. Throws what is wrong.
@@ -207,7 +237,10 @@ export class ServedLink {
     }
     if (this.#id !== undefined && !text.includes(HEARTBEAT)) return;
     const message = decodeNodeMessage(text, bytesMax);
-    if (message.type === "hello") this.#id = message.nodeId;
+    if (message.type === "hello") {
+      this.#id = message.nodeId;
+      this.#outbox = new PassingOutbox(this.#host.log, message.incarnation);
+    }
     if (message.type === "follow") {
       const said =
         "Expected a directory that follows to ask the one that writes, whose log this is";
@@ -280,9 +313,15 @@ export class ServedLink {
       this.#owed = Math.max(0, this.#owed - 1);
       this.#node.send(encodeMessage(this.#ownHead(echo)));
     } else {
+      if (typeof message === "string" && message.startsWith(WELCOME)) this.#agree(message);
       this.#node.send(message);
       this.#setPace();
     }
+  }
+
+  #agree(text: string): void {
+    const welcome = decodeDirectoryMessage(text);
+    this.#isEarlyAgreed = welcome.type === "welcome" && welcome.features.includes(EARLY);
   }
 
   #startFeed(start: FeedStart): void {

@@ -64,6 +64,8 @@ export class ServingDirectory implements MeasuredServing {
   /** Invariant: those whose ends have not been closed. */
   readonly #links = new Set<ServedLink>();
   #members: ReadonlyMap<string, RegisteredMember> = new Map();
+  /** Whether all nodes of the cluster know the positions that name what came early: clients take these from one to the other. */
+  #areAllEarly = false;
   /** What the writer has committed, as it said last. */
   #committed = 0;
   /** Since when this directory lacks something that the writer has committed; undefined while it lacks nothing. */
@@ -90,6 +92,10 @@ export class ServingDirectory implements MeasuredServing {
         Math.min(limits.linkBytesMax, limits.allLinksBytesMax / Math.max(1, this.#links.size)),
       sentBytes: () => [...this.#links].reduce((sum, { sentBytes }) => sum + sentBytes, 0),
       defer: (callback) => options.defer(() => void (this.#isStopped || callback())),
+      takesEarly: (from) => this.#othersThanTake(from).length > 0,
+      giveEarly: (from, bytes) => {
+        for (const link of this.#othersThanTake(from)) link.sendEarly(bytes);
+      },
       onOver: (link) => this.#links.delete(link),
     };
     if (options.metrics !== undefined) registerServing(options.metrics, this, limits);
@@ -150,6 +156,11 @@ export class ServingDirectory implements MeasuredServing {
   get clocks(): { nowMs(): number; readonly confirmedNowMs: number | undefined } {
     const { clock, log } = this.#options;
     return { nowMs: () => clock.nowMs(), confirmedNowMs: log.horizonState.marks.at(-1)?.[0] };
+  }
+
+  #othersThanTake(from: ServedLink): readonly ServedLink[] {
+    if (!this.#areAllEarly) return [];
+    return [...this.#links].filter((link) => link !== from && link.takesEarly);
   }
 
   /** Whether the log has what the others of the cluster have: the writer answers, and has a node that is ready. */
@@ -242,6 +253,7 @@ export class ServingDirectory implements MeasuredServing {
     const message = decodeDirectoryMessage(text);
     if (message.type !== "registry") return;
     this.#members = new Map(message.members.map((member) => [member.id, member]));
+    this.#areAllEarly = message.early === true;
     this.#options.onMembers?.();
   }
 
