@@ -10,6 +10,8 @@
 import { asMeridianError, MeridianError, type LogFrame } from "@meridian/protocol";
 import { randomIdentity, type Clock, type Logger, type Random } from "@meridian/runtime";
 
+import type { StreamPlace } from "@meridian/store";
+
 import { delay } from "./delay.ts";
 import { messageId } from "./lineage.ts";
 import type { LogState, StateFolder } from "./log-state.ts";
@@ -77,7 +79,7 @@ const BEHIND_SERVING_MS = 20_000;
 
 interface Begun<State extends LogState> {
   /** The stream has been read through here. */
-  readonly last: number;
+  readonly last: StreamPlace;
   readonly state: State;
   readonly record: EpochRecord;
   readonly highestTime: number;
@@ -221,7 +223,12 @@ class Opening<State extends LogState> {
         reachedAtMs = this.#clock.elapsedMs();
         if (newest?.record.epochs.at(-1)?.[0] === state.epoch && newest.sequence <= last) {
           await this.#noteOwn(state.epoch);
-          return { last, state, record: newest.record, highestTime: replay.highestTime };
+          return {
+            last: replay.read,
+            state,
+            record: newest.record,
+            highestTime: replay.highestTime,
+          };
         }
         if (newest !== undefined && !mayFollow(newest.record, state)) return undefined;
         if (await this.#mayBegin(newest?.record)) {

@@ -22,6 +22,8 @@ export class Replay {
   /** The last message that counted; undefined before the first. */
   #counted: StreamPlace | undefined;
   #readThrough: number;
+  /** The message `#readThrough`; with an empty id where it is not known which it is. */
+  #read: StreamPlace = { sequence: 0, id: "" };
   /** How many records of the next message the state has already. */
   #has = 0;
   #highestTime = 0;
@@ -51,6 +53,11 @@ export class Replay {
   /** The highest stamp time in the frames that were read. */
   get highestTime(): number {
     return this.#highestTime;
+  }
+
+  /** The last message that was read since the database was opened. */
+  get read(): StreamPlace {
+    return this.#read;
   }
 
   /** The sequence of the last message that was read. */
@@ -96,6 +103,7 @@ export class Replay {
           const done: Done = (failure) => (failure === undefined ? resolve() : reject(failure));
           this.#take(message, done);
           this.#readThrough = message.sequence;
+          this.#read = { sequence: message.sequence, id: message.id };
         }),
     );
     await Promise.all(applied).catch((cause: unknown) => {

@@ -7,6 +7,8 @@ export interface StreamRules {
   readonly olderEpochsArePassedOver: boolean;
   /** A writer ends once it reads that another one has begun an epoch. */
   readonly fencedWritersEnd: boolean;
+  /** A writer compares the message at its place by its id, and not by its sequence alone. */
+  readonly placesHaveIds: boolean;
   /** The newest begin of an epoch is said again before it is trimmed. */
   readonly beginsAreSaidAgain: boolean;
 }
@@ -15,5 +17,6 @@ export interface StreamRules {
 export const ALL_STREAM_RULES: StreamRules = {
   olderEpochsArePassedOver: true,
   fencedWritersEnd: true,
+  placesHaveIds: true,
   beginsAreSaidAgain: true,
 };

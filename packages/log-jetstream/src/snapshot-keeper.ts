@@ -7,7 +7,7 @@
  * 3. The begin of the epoch is said again, behind that place. An opening looks for the newest one. That it is stored shows that this directory still
  *    writes, and that the stream has the place: it may have been set back meanwhile, and then the older snapshot must stay the newest.
  * 4. The snapshot is said to be whole.
- * 5. The new one must be there, and its place in the log. Older snapshots are removed.
+ * 5. The new one must be there, its place in the log, and the begin: the stream may have been set back since. Older snapshots are removed.
  * 6. The log's stream is trimmed: the message at the place stays, by which an opening knows that snapshot and stream belong together.
  *
  * Whatever fails in between, a whole snapshot and all behind it remain.
@@ -146,12 +146,10 @@ export class SnapshotKeeper {
         confirm: restate,
         isOfStream: (snapshot) => isOfStream(snapshot, { stream, clock, logId }),
       });
-      const isNewest = (await snapshots.newest())?.place.id === place.id;
-      if (!isNewest || !(await isOfStream(kept, { stream, clock, logId }))) {
-        const said = "The snapshot that was kept, or its place in the log, is not there any more";
-        throw new MeridianError("STORE_FAILED", said);
-      }
+      await this.#check(kept);
       await snapshots.trim(kept);
+      // Each of the two is asked for right after the check: a stream that is set back in between loses what it was set back to.
+      await this.#check(kept);
       this.#goOn();
       await stream.trim(place.sequence);
       const ms = Math.round(clock.elapsedMs() - beganMs);
@@ -162,6 +160,19 @@ export class SnapshotKeeper {
       this.#copying = undefined;
       await copy?.remove();
     }
+  }
+
+  /** Throws unless the streams have the snapshot, as the newest, its place in the log, and the begin of an epoch that is not trimmed with what is before. */
+  async #check(kept: KeptSnapshot): Promise<void> {
+    const { stream, snapshots, log, clock } = this.#options;
+    const isThere = await isOfStream(kept, { stream, clock, logId: log.logId });
+    const begin = await stream.newestEpoch();
+    const isBegun = begin !== undefined && begin.sequence >= kept.place.sequence;
+    const isNewest = (await snapshots.newest())?.place.id === kept.place.id;
+    if (isThere && isBegun && isNewest) return;
+    const said =
+      "The snapshot that was kept, its place in the log, or a begin of the epoch behind that, is not there any more";
+    throw new MeridianError("STORE_FAILED", said);
   }
 
   #goOn(): void {

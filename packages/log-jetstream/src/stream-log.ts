@@ -59,7 +59,7 @@ export interface StreamLogParts<State extends LogState> {
   readonly stream: LogStream;
   /** It has everything that counts in the stream through `last`, the begin of this log's epoch included. */
   readonly state: State;
-  readonly last: number;
+  readonly last: StreamPlace;
   /** The begin of this log's epoch. */
   readonly record: EpochRecord;
   readonly snapshots: SnapshotStream;

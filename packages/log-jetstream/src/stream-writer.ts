@@ -10,6 +10,11 @@
  * What does not count, such as messages that an older writer had on their way, takes a place and nothing else. The rest of the queue is
  * published again for the places that are free. If another epoch has begun, the writer has lost the stream.
  *
+ * That the last message is the one before is a number, and a stream that was set back gives the same numbers again. Say this writer has begun its epoch
+ * as message 7, and the stream is set back to 6. Another directory begins an epoch as message 7, and then this writer's 8 would be stored
+ * behind that, for its place, and count for nobody. So each time that the writer asks, it compares the message at its place by its id; and it asks
+ * before it publishes, or believes an acknowledgement, where it has not heard of the stream for so long that another directory may have begun an epoch.
+ *
  * Invariant: the writer knows the stream through `last`; the queue holds exactly its own messages that do not count there; the first `sent` of
  * them have been published in this round, for the places from `last` on.
  */
@@ -32,13 +37,13 @@ export interface StreamWriterOptions {
   readonly logger: Logger;
   /** The epoch that was begun for this writer. */
   readonly epoch: number;
-  /** Through which sequence its opening has read the stream. */
-  readonly last: number;
+  /** Through which message its opening has read the stream. */
+  readonly last: StreamPlace;
   /** Called once when nothing can be appended any more. */
   readonly onLost: (failure: MeridianError) => void;
   /** Called when the stream has given no answer since `sinceMs`, for as long as `CUT_OFF_MS`, and each time that as much has passed again. */
   readonly onCutOff?: ((sinceMs: number) => void) | undefined;
-  readonly rules?: Pick<StreamRules, "fencedWritersEnd"> | undefined;
+  readonly rules?: Pick<StreamRules, "fencedWritersEnd" | "placesHaveIds"> | undefined;
 }
 
 interface Waiting {
@@ -61,8 +66,11 @@ const STALL_MS = 1_000;
 /** How long the writer waits before it asks or publishes again. */
 const RETRY_MS = 250;
 
-/** A writer that has nothing to publish looks this often whether the stream is still its own. */
-const IDLE_MS = 2_000;
+/** A writer to which nothing was acknowledged for this long looks whether the stream is still its own. */
+const IDLE_MS = 500;
+
+/** For how long it is so after that. Less than what a standby waits for. */
+const TRUST_MS = 1_900;
 
 /** A stream that has less than it has acknowledged, for this long, has lost it. A new leader may have to read its disk first. */
 const BEHIND_MS = 10_000;
@@ -75,6 +83,8 @@ export class StreamWriter {
   readonly #options: StreamWriterOptions;
   readonly #queue = new Fifo<Waiting>();
   #last: number;
+  /** The id of the message `#last`; undefined if the stream had none yet. */
+  #lastId: string | undefined;
   #number = 0;
   #sent = 0;
   #sentBytes = 0;
@@ -83,6 +93,8 @@ export class StreamWriter {
   #isAsking = false;
   #behindSinceMs: number | undefined;
   #reachedAtMs: number;
+  /** When it was last known that nobody else writes. */
+  #trustedAtMs: number;
   /** When the stream has last given an answer. */
   #answeredAtMs: number;
   /** How often `onCutOff` was called since. */
@@ -93,8 +105,10 @@ export class StreamWriter {
 
   constructor(options: StreamWriterOptions) {
     this.#options = options;
-    this.#last = options.last;
+    this.#last = options.last.sequence;
+    this.#lastId = options.last.id || undefined;
     this.#reachedAtMs = options.clock.elapsedMs();
+    this.#trustedAtMs = this.#reachedAtMs;
     this.#answeredAtMs = this.#reachedAtMs;
     this.#cancel = options.clock.after(STALL_MS, () => this.#watch());
   }
@@ -141,7 +155,9 @@ export class StreamWriter {
   }
 
   #pump(): void {
-    if (this.#isAsking || this.#ended !== undefined) return;
+    if (this.#isAsking || this.#ended !== undefined || this.#queue.at(this.#sent) === undefined)
+      return;
+    if (this.#isInDoubt) return void this.#ask(undefined);
     for (;;) {
       const next = this.#queue.at(this.#sent);
       if (next === undefined) return;
@@ -163,6 +179,7 @@ export class StreamWriter {
     this.#options.stream.publish({ subject, id, data }, after).then(
       (stored) => {
         if (round !== this.#round) return;
+        if (this.#isInDoubt) return void this.#ask(undefined);
         if (stored !== sequence) return void this.#ask(`it has stored a message as ${stored}`);
         waiting.acknowledgedIn = round;
         this.#reach();
@@ -189,13 +206,19 @@ export class StreamWriter {
     this.#queue.shift();
     this.#last += 1;
     this.#reachedAtMs = this.#options.clock.elapsedMs();
+    this.#trustedAtMs = this.#reachedAtMs;
     this.#hearStream();
     if (!this.#isAsking) this.#endStall();
     const sequence = this.#last;
-    stored(undefined, {
-      sequence,
-      id: messageId({ epoch: this.#options.epoch, number, sequence }),
-    });
+    const id = messageId({ epoch: this.#options.epoch, number, sequence });
+    this.#lastId = id;
+    stored(undefined, { sequence, id });
+  }
+
+  /** Whether another directory may have begun an epoch since this one has last heard of the stream. */
+  get #isInDoubt(): boolean {
+    const { clock, rules = ALL_STREAM_RULES } = this.#options;
+    return rules.placesHaveIds && clock.elapsedMs() - this.#trustedAtMs > TRUST_MS;
   }
 
   #watch(): void {
@@ -245,28 +268,38 @@ export class StreamWriter {
     if (why !== undefined && this.#last === before) await delay(clock, RETRY_MS);
     this.#isAsking = false;
     this.#reachedAtMs = clock.elapsedMs();
+    this.#trustedAtMs = this.#reachedAtMs;
     if (this.#queue.length === 0) this.#endStall();
     this.#pump();
   }
 
   /** Reads the stream to its end. */
   async #compare(): Promise<void> {
-    const { stream, clock } = this.#options;
+    const { stream, rules = ALL_STREAM_RULES } = this.#options;
     const { first, last } = await stream.bounds();
     this.#hearStream();
-    if (last < this.#last) {
-      this.#behindSinceMs ??= clock.elapsedMs();
-      const said = `Expected message ${this.#last} in the stream, which it has acknowledged, but it ends with ${last}`;
-      const failure = new MeridianError("STORE_FAILED", said);
-      if (clock.elapsedMs() - this.#behindSinceMs >= BEHIND_MS) return this.lose(failure);
-      throw failure;
-    }
-    this.#behindSinceMs = undefined;
+    if (last < this.#last) return this.#waitForLast(`it ends with ${last}`);
     // This directory has the stream trimmed behind what it has applied itself, so another one has done it, and with it the begin of its epoch may be gone.
     if (first > this.#last + 1) return this.lose(trimmed(this.#last, first));
+    if (this.#lastId !== undefined && rules.placesHaveIds) {
+      const found = await stream.get(this.#last);
+      if (found === undefined) return this.#waitForLast("a server does not know it");
+      if (found.id !== this.#lastId) return this.lose(replaced(this.#last));
+    }
+    this.#behindSinceMs = undefined;
     while (this.#last < last && this.#ended === undefined) {
       for (const message of await stream.read(this.#last, last)) this.#take(message);
     }
+  }
+
+  /** The stream lacks what it has acknowledged. A server may lag behind: so this throws, until that has lasted for too long. */
+  #waitForLast(but: string): void {
+    const { clock } = this.#options;
+    this.#behindSinceMs ??= clock.elapsedMs();
+    const said = `Expected message ${this.#last} in the stream, which it has acknowledged, but ${but}`;
+    const failure = new MeridianError("STORE_FAILED", said);
+    if (clock.elapsedMs() - this.#behindSinceMs < BEHIND_MS) throw failure;
+    this.lose(failure);
   }
 
   #take({ subject, id, sequence }: StoredMessage): void {
@@ -276,8 +309,9 @@ export class StreamWriter {
     const isOwn = read?.epoch === this.#options.epoch;
     const { fencedWritersEnd } = this.#options.rules ?? ALL_STREAM_RULES;
     if (subject === "epoch" && !isOwn && fencedWritersEnd) return this.lose(fenced(sequence));
-    if (isOwn && first !== undefined && read.number === first.number) this.#store(first);
-    else this.#last = sequence;
+    if (isOwn && first !== undefined && read.number === first.number) return this.#store(first);
+    this.#last = sequence;
+    this.#lastId = id;
   }
 
   #beginStall(why: string): void {
@@ -296,6 +330,11 @@ export class StreamWriter {
 
 function trimmed(last: number, first: number): MeridianError {
   const said = `Expected message ${last + 1} of the stream, but it begins with ${first}: another directory has trimmed it, so this one is not its writer any more`;
+  return new MeridianError("STORE_IN_USE", said);
+}
+
+function replaced(last: number): MeridianError {
+  const said = `Message ${last} of the stream is not the one that this directory knows: the stream was set back, and another directory writes it`;
   return new MeridianError("STORE_IN_USE", said);
 }
 

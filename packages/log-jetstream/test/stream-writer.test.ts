@@ -18,11 +18,12 @@ class Scene {
   readonly cutOff: number[] = [];
   readonly writer = this.write();
 
-  write(last = 0): StreamWriter {
+  write(): StreamWriter {
     const { stream, clock } = this;
     const onLost = ({ code }: { code: string }): void => void this.lost.push(code);
     const onCutOff = (sinceMs: number): void => void this.cutOff.push(sinceMs);
     const told = { logger: silentLogger, onLost, onCutOff };
+    const last = { sequence: 0, id: "" };
     return new StreamWriter({ stream, clock, epoch: 10, last, ...told });
   }
 
@@ -214,5 +215,44 @@ describe("a writer", () => {
     scene.server.isDown = false;
     await scene.pass(2_000);
     expect([scene.failed, scene.lost]).toEqual([["STORE_IN_USE"], ["STORE_IN_USE"]]);
+  });
+});
+
+describe("the writer of a stream that was set back, and to which another one has given the same numbers", () => {
+  async function replaced(): Promise<Scene> {
+    const scene = new Scene();
+    scene.append(2);
+    await scene.pass(0);
+    scene.server.cut(1);
+    const begin = { sequence: 2, subject: "epoch", id: "b-0-2", data: new Uint8Array(1) } as const;
+    scene.server.messages.push(begin);
+    return scene;
+  }
+
+  it("has lost it, although it has nothing to append", async () => {
+    const scene = await replaced();
+    await scene.pass(2_000);
+    expect(scene.lost).toEqual(["STORE_IN_USE"]);
+  });
+
+  it("stores nothing there after its process has hung", async () => {
+    const scene = await replaced();
+    const { clock } = scene;
+    const elapsedMs = clock.elapsedMs.bind(clock);
+    clock.elapsedMs = () => elapsedMs() + 3_000;
+    scene.append(1);
+    await scene.pass(0);
+    expect([scene.stored, scene.failed]).toEqual([[1, 2], ["STORE_IN_USE"]]);
+    expect(scene.ids).toEqual(["a-1-1", "b-0-2"]);
+  });
+
+  it("believes no acknowledgement that comes after its process has hung", async () => {
+    const scene = await replaced();
+    const { clock } = scene;
+    scene.append(1);
+    const elapsedMs = clock.elapsedMs.bind(clock);
+    clock.elapsedMs = () => elapsedMs() + 3_000;
+    await scene.pass(0);
+    expect([scene.stored, scene.failed]).toEqual([[1, 2], ["STORE_IN_USE"]]);
   });
 });

@@ -68,6 +68,15 @@ it("has a cursor only while it is settled", () => {
   expect(position.cursor).toEqual({ logId: 8, epoch: 2, sequence: 100 });
 });
 
+it("has no cursor beyond what is committed where a comparison goes on from what is not", () => {
+  const position = new LogPosition(CURSOR);
+  position.becomeReconciling(8, 2, 100, 80);
+  position.becomeSettled();
+  expect(position.cursor).toEqual({ logId: 8, epoch: 2, sequence: 80 });
+  position.observe(120, 110);
+  expect(position.cursor).toEqual({ logId: 8, epoch: 2, sequence: 100 });
+});
+
 it("counts what was donated as durable only once all of it is stored", () => {
   const position = new LogPosition(CURSOR);
   position.becomeReconciling(8, 2, 100);

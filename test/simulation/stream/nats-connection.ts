@@ -41,6 +41,8 @@ export class NatsConnection implements LogStream {
   /** What ends what goes on over this connection. */
   readonly #endings = new Set<() => void>();
   #isOpen = true;
+  /** How often the stream had been set back when it was last asked for a message. */
+  #seenRestores = 0;
 
   constructor(options: ConnectionOptions) {
     const { nats, network, host } = options;
@@ -88,6 +90,7 @@ export class NatsConnection implements LogStream {
   async get(sequence: number): Promise<StoredMessage | undefined> {
     const { stream } = this.#options;
     return this.#ask((answer) => {
+      this.#seenRestores = stream.restores;
       stream.ask((view) => messageIn(sequence, view), answer);
     }, "be read");
   }
@@ -95,16 +98,17 @@ export class NatsConnection implements LogStream {
   async newestEpoch(): Promise<StoredMessage | undefined> {
     const { stream } = this.#options;
     return this.#ask((answer) => {
+      this.#seenRestores = stream.restores;
       stream.ask(epochIn, answer);
     }, "be read");
   }
 
   async trim(first: number): Promise<void> {
     const { stream } = this.#options;
-    const { restores } = stream;
+    const seen = this.#seenRestores;
     return this.#ask((answer) => {
-      // Nothing that was on its way comes to a stream that is put back.
-      if (restores === stream.restores) stream.ask(() => stream.trim(first), answer);
+      // OPERATIONS.md, "To set the streams back yourself": what is removed for what a stream was before destroys what it is set back to.
+      if (seen === stream.restores) stream.ask(() => stream.trim(first), answer);
     }, "remove its oldest messages");
   }
 

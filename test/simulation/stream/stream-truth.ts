@@ -57,7 +57,8 @@ export class StreamTruth {
       this.#checkBegin(message.id, epochs.at(-1)?.[1] ?? 0);
       this.#disk.logId = logId;
       this.#disk.epochs = [...epochs];
-      this.#epoch = epochs.at(-1)?.[0] ?? 0;
+      // An older writer may say its begin again where the stream was set back to within its epoch.
+      if (parseMessageId(message.id)?.number === 0) this.#epoch = epochs.at(-1)?.[0] ?? 0;
       return this.#parts.drop();
     }
     for (const bytes of this.#parts.take(data)) {

@@ -208,9 +208,10 @@ export class LogPosition {
     if (this.#state === "settled") this.#state = "unsettled";
   }
 
-  /** Starts at `head` of a log that the node compares itself with. */
-  becomeReconciling(logId: number, epoch: number, head: number): void {
+  /** Starts at `head` of a log that the node compares itself with, and that is committed through `committedThrough` as far as is known. */
+  becomeReconciling(logId: number, epoch: number, head: number, committedThrough = head): void {
     this.#moveTo(logId, epoch, head);
+    this.#committedThrough = committedThrough;
     this.#state = "reconciling";
   }
 

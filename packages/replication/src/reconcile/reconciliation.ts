@@ -151,7 +151,9 @@ export class Reconciliation {
     current.link = link;
     current.hasAsked = current.hasTurn = true;
     this.#current = current;
-    this.#position.becomeReconciling(logId, epoch, head);
+    // What is compared from the start on is committed. What this party goes on from is what it was sent, which may be lost yet.
+    const committed = resumes ? Math.min(head, welcome?.committedThrough ?? 0) : head;
+    this.#position.becomeReconciling(logId, epoch, head, committed);
     // The log is compared as it is now, even if the feed starts far behind its head.
     if (welcome !== undefined) this.#position.observe(welcome.head, welcome.committedThrough);
     current.reconciler.begin(this.#party.compareUnder(horizon));
