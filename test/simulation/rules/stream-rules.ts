@@ -84,6 +84,15 @@ export const STREAM_RULES: readonly Rule[] = [
     parts: () => off("fencedWritersEnd"),
   },
   {
+    rule: "a writer knows the message at its place by its id",
+    off: "by its sequence",
+    faults: "stream",
+    directories: 2,
+    seed: 24,
+    harder: () => streamsSetBack(),
+    parts: () => off("placesHaveIds"),
+  },
+  {
     rule: "a database that has what the stream lacks is not the stream's",
     off: "the stream is believed to have its last message",
     faults: "stream",

@@ -1,6 +1,8 @@
 /** Clusters whose log is in a stream that loses its leader, acknowledgements and, now and then, its newest messages. */
 import { describe, expect, it } from "vitest";
 
+import { CIRCUMSTANCES, type Circumstance } from "../rules/circumstances.ts";
+import { simulate } from "../scenario.ts";
 import { simulateHonestly } from "../seeds.ts";
 
 const SEEDS = Number(process.env["SIM_SEEDS"] ?? 4);
@@ -16,7 +18,28 @@ const HISTORY: readonly (readonly [seed: number, directories: number, story: str
   [28110036, 2, "a directory beside the writer read on where the stream had been set back"],
 ];
 
+/** Likewise, in circumstances that are rarer than usual. */
+const HARDER: readonly (readonly [
+  seed: number,
+  directories: number,
+  circumstance: Circumstance,
+  story: string,
+])[] = [
+  [118, 2, "late-writers", "a directory saw the stream before another one had begun the log in it"],
+  [24, 2, "set-back", "a writer went on behind the begin of another one that had its place"],
+  [74, 2, "set-back", "a node that went on comparing took what it was sent for committed"],
+  [156, 2, "set-back", "the begin of the epoch was lost before the stream was trimmed behind it"],
+];
+
 describe("a cluster over a stream", () => {
+  for (const [seed, directories, circumstance, story] of HARDER) {
+    it(`converges at seed ${seed}, where once ${story}`, async () => {
+      const parts = CIRCUMSTANCES[circumstance]();
+      const { violations } = await simulate(seed, parts, "stream", directories);
+      expect(violations, `SIM_SEED=${seed} --circumstance ${circumstance}`).toEqual([]);
+    });
+  }
+
   for (const [seed, directories, story] of HISTORY) {
     it(`converges at seed ${seed}, where once ${story}`, async () => {
       const { violations } = await simulateHonestly(seed, "stream", directories);

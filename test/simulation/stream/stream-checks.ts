@@ -4,11 +4,24 @@ import type { LogDisk } from "@meridian/testkit";
 import type { SimulatedCluster } from "../cluster.ts";
 import type { StreamDirectories } from "./stream-directories.ts";
 
-/** Checks that the database of each directory says what the stream says. */
-export function checkOneLog(
-  { directories }: SimulatedCluster,
-  { truth }: StreamDirectories,
-): string[] {
+/** A directory beside the writer gives a stream that is shorter than it was so long to come back, before it begins anew. In milliseconds. */
+const PATIENCE_MS = 25_000;
+
+/** Checks that the database of each directory comes to say what the stream says. */
+export async function checkOneLog(
+  cluster: SimulatedCluster,
+  over: StreamDirectories,
+): Promise<string[]> {
+  const { world } = cluster;
+  const untilMs = world.nowMs + PATIENCE_MS;
+  for (;;) {
+    const differing = differences(cluster, over);
+    if (differing.length === 0 || world.nowMs >= untilMs) return differing;
+    await world.run(world.nowMs + 500);
+  }
+}
+
+function differences({ directories }: SimulatedCluster, { truth }: StreamDirectories): string[] {
   const expected = wordsOf(truth.disk);
   return directories.flatMap(({ host, disk }) => {
     const found = wordsOf(disk);

@@ -44,5 +44,6 @@ export async function liveOverStream(
   scheduleFaults(cluster, FAULTS_MS, faults, STREAM_FAULT_EVERY_MS);
   await world.run(FAULTS_MS);
   const outcome = await end(cluster);
-  return { ...outcome, violations: [...outcome.violations, ...checkOneLog(cluster, over)] };
+  const differing = await checkOneLog(cluster, over);
+  return { ...outcome, violations: [...outcome.violations, ...differing] };
 }
