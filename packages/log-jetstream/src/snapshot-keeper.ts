@@ -18,6 +18,7 @@ import type { StreamPlace } from "@meridian/store";
 
 import type { RunningCopy, StateCopy, StateFolder } from "./log-state.ts";
 import type { LogStream } from "./log-stream.ts";
+import type { StreamRules } from "./rules.ts";
 import { isOfStream, type KeptSnapshot, type SnapshotStream } from "./snapshot-stream.ts";
 
 /** What is kept, and how. */
@@ -34,6 +35,7 @@ export interface SnapshotKeeperOptions {
   readonly snapshotBytes: number;
   /** Whether the stream alone does not have the whole log, so that there must be a snapshot from the start on. */
   readonly isMoved: boolean;
+  readonly rules: Pick<StreamRules, "beginsAreSaidAgain">;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -164,12 +166,13 @@ export class SnapshotKeeper {
 
   /** Throws unless the streams have the snapshot, as the newest, its place in the log, and the begin of an epoch that is not trimmed with what is before. */
   async #check(kept: KeptSnapshot): Promise<void> {
-    const { stream, snapshots, log, clock } = this.#options;
+    const { stream, snapshots, log, clock, rules } = this.#options;
     const isThere = await isOfStream(kept, { stream, clock, logId: log.logId });
     const begin = await stream.newestEpoch();
     const isBegun = begin !== undefined && begin.sequence >= kept.place.sequence;
+    const isWhole = isBegun || !rules.beginsAreSaidAgain;
     const isNewest = (await snapshots.newest())?.place.id === kept.place.id;
-    if (isThere && isBegun && isNewest) return;
+    if (isThere && isWhole && isNewest) return;
     const said =
       "The snapshot that was kept, its place in the log, or a begin of the epoch behind that, is not there any more";
     throw new MeridianError("STORE_FAILED", said);

@@ -148,7 +148,7 @@ export class StreamLog<State extends LogState = SqliteDirectoryLog> implements D
     };
     const keeping = { stream, snapshots, log: state, folder, restate, snapshotBytes };
     const { isMoved } = record;
-    this.#keeper = new SnapshotKeeper({ ...keeping, isMoved, clock, logger });
+    this.#keeper = new SnapshotKeeper({ ...keeping, isMoved, rules, clock, logger });
     this.#packer = new RecordPacker(this.#writer, (bytes) => this.#keeper.grow(bytes));
     // Where no snapshot has what the stream lacks, only data folders have it, perhaps only this one.
     this.#keeper.grow(0);
