@@ -209,7 +209,12 @@ export class LogPosition {
   }
 
   /** Starts at `head` of a log that the node compares itself with, and that is committed through `committedThrough` as far as is known. */
-  becomeReconciling(logId: number, epoch: number, head: number, committedThrough = head): void {
+  becomeReconciling(
+    logId: number,
+    epoch: number,
+    head: number,
+    committedThrough: number = head,
+  ): void {
     this.#moveTo(logId, epoch, head);
     this.#committedThrough = committedThrough;
     this.#state = "reconciling";
