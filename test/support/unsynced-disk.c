@@ -1,6 +1,6 @@
 /*
  * A disk that keeps an image of what would survive a loss of power: preloaded into a program, it copies what the program has written to a file below
- * UNSYNCED_FOLDER into the file of the same name below UNSYNCED_IMAGE when the program syncs that file, and no sooner. A file that was never synced is
+ * UNSYNCED_FOLDER into the file of the same name below UNSYNCED_IMAGE when the program syncs that file, and no sooner; a write to a file that was opened with O_DSYNC syncs it. A file that was never synced is
  * not in the image. A file that is removed is gone from the image at once, which is the worse case for who removes it too early.
  */
 #define _GNU_SOURCE
@@ -33,6 +33,8 @@ static struct tracked files[FILES_MAX];
 static int files_count = 0;
 /* The index of each open file, plus 1. */
 static int opened[DESCRIPTORS_MAX];
+/* Whether each write to it is synced. */
+static char syncs_writes[DESCRIPTORS_MAX];
 
 static int is_below(const char *path) {
   const char *folder = getenv("UNSYNCED_FOLDER");
@@ -80,6 +82,7 @@ static int on_opened(int descriptor, const char *path, int flags) {
   pthread_mutex_lock(&lock);
   struct tracked *file = find(path);
   opened[descriptor] = (int)(file - files) + 1;
+  syncs_writes[descriptor] = (flags & O_DSYNC) != 0;
   /* What a file had before it was emptied is in the image until the next sync, which copies the file from its beginning. */
   if ((flags & O_TRUNC) != 0) mark(file, 0, 1);
   pthread_mutex_unlock(&lock);
@@ -107,6 +110,50 @@ int close(int descriptor) {
   return REAL(close)(descriptor);
 }
 
+static void make_folders(char *path) {
+  for (char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+    *slash = '\0';
+    if (mkdir(path, 0755) != 0 && errno != EEXIST) die(path);
+    *slash = '/';
+  }
+}
+
+static void copy_range(int from, int to, off_t at, off_t end) {
+  static char bytes[1 << 16];
+  while (at < end) {
+    size_t size = end - at < (off_t)sizeof bytes ? (size_t)(end - at) : sizeof bytes;
+    ssize_t length = pread(from, bytes, size, at);
+    if (length < 0) die("read");
+    if (length == 0) return;
+    if (REAL(pwrite)(to, bytes, (size_t)length, at) != length) die("write");
+    at += length;
+  }
+}
+
+/* Brings the image of a file up to what the file has now. It stands in the image before the program hears that it is synced. */
+static void bring_up_image(int descriptor) {
+  int kept = errno;
+  pthread_mutex_lock(&lock);
+  struct tracked *file = tracked_of(descriptor);
+  struct stat facts;
+  if (file != NULL && fstat(descriptor, &facts) == 0 && S_ISREG(facts.st_mode) && facts.st_nlink > 0) {
+    char image[PATH_MAX];
+    image_of(file->path, image);
+    make_folders(image);
+    int target = REAL(open)(image, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+    /* The program's descriptor may only be for writing. */
+    int source = REAL(open)(file->path, O_RDONLY | O_CLOEXEC);
+    if (target < 0 || source < 0) die(image);
+    copy_range(source, target, file->from, file->to);
+    if (REAL(ftruncate)(target, facts.st_size) != 0) die("truncate");
+    REAL(close)(source);
+    REAL(close)(target);
+    file->from = file->to = 0;
+  }
+  pthread_mutex_unlock(&lock);
+  errno = kept;
+}
+
 /* `at` below 0: at the place where the descriptor was before it wrote `written` bytes. */
 static ssize_t on_written(int descriptor, ssize_t written, off_t at) {
   int kept = errno;
@@ -116,7 +163,9 @@ static ssize_t on_written(int descriptor, ssize_t written, off_t at) {
     off_t from = at >= 0 ? at : lseek(descriptor, 0, SEEK_CUR) - written;
     mark(file, from, from + written);
   }
+  int is_synced = file != NULL && written > 0 && syncs_writes[descriptor];
   pthread_mutex_unlock(&lock);
+  if (is_synced) bring_up_image(descriptor);
   errno = kept;
   return written;
 }
@@ -140,56 +189,12 @@ ssize_t pwritev64(int file, const struct iovec *parts, int count, off64_t at) {
   return on_written(file, REAL(pwritev64)(file, parts, count, at), at);
 }
 
-static void make_folders(char *path) {
-  for (char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
-    *slash = '\0';
-    if (mkdir(path, 0755) != 0 && errno != EEXIST) die(path);
-    *slash = '/';
-  }
-}
-
-static void copy_range(int from, int to, off_t at, off_t end) {
-  static char bytes[1 << 16];
-  while (at < end) {
-    size_t size = end - at < (off_t)sizeof bytes ? (size_t)(end - at) : sizeof bytes;
-    ssize_t length = pread(from, bytes, size, at);
-    if (length < 0) die("read");
-    if (length == 0) return;
-    if (REAL(pwrite)(to, bytes, (size_t)length, at) != length) die("write");
-    at += length;
-  }
-}
-
-/* Brings the image of a file up to what the file has now. It stands in the image before the program hears that it is synced. */
-static void before_sync(int descriptor) {
-  int kept = errno;
-  pthread_mutex_lock(&lock);
-  struct tracked *file = tracked_of(descriptor);
-  struct stat facts;
-  if (file != NULL && fstat(descriptor, &facts) == 0 && S_ISREG(facts.st_mode) && facts.st_nlink > 0) {
-    char image[PATH_MAX];
-    image_of(file->path, image);
-    make_folders(image);
-    int target = REAL(open)(image, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
-    /* The program's descriptor may only be for writing. */
-    int source = REAL(open)(file->path, O_RDONLY | O_CLOEXEC);
-    if (target < 0 || source < 0) die(image);
-    copy_range(source, target, file->from, file->to);
-    if (REAL(ftruncate)(target, facts.st_size) != 0) die("truncate");
-    REAL(close)(source);
-    REAL(close)(target);
-    file->from = file->to = 0;
-  }
-  pthread_mutex_unlock(&lock);
-  errno = kept;
-}
-
 int fsync(int file) {
-  before_sync(file);
+  bring_up_image(file);
   return REAL(fsync)(file);
 }
 int fdatasync(int file) {
-  before_sync(file);
+  bring_up_image(file);
   return REAL(fdatasync)(file);
 }
 
