@@ -118,7 +118,8 @@ export class PlainCarrier implements Carrier {
   body(bytesMax: number): Uint8Array {
     const { head, body } = this.#write;
     checkDeclared(head.headers.get("content-length"), bytesMax);
-    return body;
+    // What asks for more than to be stored here may wait for long, and must not keep the bodies of others meanwhile.
+    return body.byteLength === body.buffer.byteLength ? body : Uint8Array.from(body);
   }
 }
 

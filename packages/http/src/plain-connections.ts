@@ -17,6 +17,7 @@ import type { Clock } from "@meridian/runtime";
 
 import { wholeBody } from "./answer-body.ts";
 import type { Answer } from "./answer.ts";
+import { BodyCopies } from "./body-copies.ts";
 import { headTextOf } from "./head-text.ts";
 import type { HttpTimeouts } from "./http-timeouts.ts";
 import {
@@ -29,7 +30,7 @@ import {
   type SplitPlain,
 } from "./plain-read.ts";
 import type { RequestTurns } from "./request-turns.ts";
-import { isShared, lastingBytes, SharedReadSocket } from "./shared-reads.ts";
+import { lastingBytes, SharedReadSocket } from "./shared-reads.ts";
 
 /** What plain connections need. */
 export interface PlainConnectionsOptions {
@@ -50,9 +51,6 @@ const UNUSED_PART = 1 / 10;
 
 /** Up to here, head and value leave as one string; beyond, copying the value costs more than a second piece. */
 const TEXT_BYTES_MAX = 4_096;
-
-/** So many bytes that came with a body may be kept with it: its head, which is less than what a write takes in memory beside its key and value. */
-const HEAD_KEPT_BYTES = 512;
 
 /** So many answers wait at most for the end of a turn. */
 const WAITING_MAX = 32;
@@ -97,6 +95,7 @@ export class PlainConnections {
   /** In the order in which they were made. */
   #waiting: WaitingAnswer[] = [];
   #written: WrittenAnswer[] = [];
+  readonly #bodies = new BodyCopies();
 
   constructor(options: PlainConnectionsOptions) {
     this.#options = options;
@@ -208,7 +207,7 @@ export class PlainConnections {
       return true;
     }
     // Spread into this object, the members of another would make a dictionary of it.
-    const asPut = { path, head, from, body: ownBytes(body), socket };
+    const asPut = { path, head, from, body: this.#bodies.of(body), socket };
     connection.endWrite = write?.(asPut, (answer) => this.#onWritten(connection, answer));
     return connection.endWrite !== undefined;
   }
@@ -308,14 +307,6 @@ export class PlainConnections {
     this.#options.serve(socket);
     socket.resume();
   }
-}
-
-/** A body that keeps in memory not much more than its own bytes: another copy only of one that came together with much else. */
-function ownBytes(body: Buffer): Uint8Array {
-  const { buffer, byteOffset, byteLength } = body;
-  if (isShared(body) || buffer.byteLength - byteLength > HEAD_KEPT_BYTES)
-    return new Uint8Array(body);
-  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 /** Keeps a chunk for later, and reads no more until then. */

@@ -42,7 +42,7 @@ export type PlainReader = (read: PlainRead) => PlainAnswer | undefined;
 
 /** A plain write. */
 export interface PlainWrite extends PlainRead {
-  /** In bytes that nothing else is written into; what holds them has at most some hundred others. */
+  /** In bytes that nothing else is written into. Small bodies share arrays of 16 KiB, so whoever keeps one for long copies it. */
   readonly body: Uint8Array;
   /** To cut the request with. */
   readonly socket: Pick<Socket, "destroy">;

@@ -71,7 +71,7 @@ export function sharingReads(accepted: Socket): Socket {
 
 /** The same bytes, where nothing is read into. */
 export function lastingBytes(bytes: Buffer): Buffer {
-  return bytes.buffer === shared.buffer ? copyOf(bytes) : bytes;
+  return isShared(bytes) ? copyOf(bytes) : bytes;
 }
 
 /** Whether the next read is written over these bytes. */
