@@ -202,7 +202,7 @@ export const READERS: readonly Target[] = [
       readQuery(query, ["ttl", "ack", "prefix", "b"]);
     },
   ),
-  reader("position", text("p1.1a.2b.3c.4d.5e", "p1.0.0.0.0.0"), (input) => {
+  reader("position", text("p1.1a.2b.3c.4d.5e", "p1.0.0.0.0.0", "p2.1.2.3.4.5.6.7"), (input) => {
     parsePosition(input.toString("latin1"));
   }),
   reader("node-message", text(...MESSAGES), (input) => {

@@ -42,6 +42,7 @@ describe("a directory beside the writer gives a frame to the neighbours of its n
       { incarnation: 1, position: 1, count: 1, after: 0, through: 0, committedThrough: 0 },
     ]);
     expect([writing.frames, rig.serving.head]).toEqual([[], 0]);
+    expect(rig.metrics.sumOf("meridian_early_frames_total")).toBe(1);
     rig.stream();
     expect(reading.frames.at(-1)?.header).toMatchObject({ kind: FRAME_KIND.entries, through: 1 });
     expect(early(writing)).toEqual([]);

@@ -64,6 +64,7 @@ export class ServingDirectory implements MeasuredServing {
   /** Invariant: those whose ends have not been closed. */
   readonly #links = new Set<ServedLink>();
   #members: ReadonlyMap<string, RegisteredMember> = new Map();
+  #earlyFrames = 0;
   /** Whether all nodes of the cluster know the positions that name what came early: clients take these from one to the other. */
   #areAllEarly = false;
   /** What the writer has committed, as it said last. */
@@ -94,6 +95,7 @@ export class ServingDirectory implements MeasuredServing {
       defer: (callback) => options.defer(() => void (this.#isStopped || callback())),
       takesEarly: (from) => this.#othersThanTake(from).length > 0,
       giveEarly: (from, bytes) => {
+        this.#earlyFrames += 1;
         for (const link of this.#othersThanTake(from)) link.sendEarly(bytes);
       },
       onOver: (link) => this.#links.delete(link),
@@ -119,6 +121,11 @@ export class ServingDirectory implements MeasuredServing {
   /** How many links there are. */
   get links(): number {
     return this.#links.size;
+  }
+
+  /** Frames of its nodes that it has given to their neighbours before they were ordered. */
+  get earlyFrames(): number {
+    return this.#earlyFrames;
   }
 
   get recentBytes(): number {

@@ -16,6 +16,8 @@ export interface MeasuredServing {
   readonly isUp: boolean;
   readonly links: number;
   readonly recentBytes: number;
+  /** Frames of its nodes that it has given to their neighbours before they were ordered. */
+  readonly earlyFrames: number;
   /** The doubt of the log. */
   readonly doubt: LogDoubt | null;
 }
@@ -46,6 +48,11 @@ export function registerServing(
     "meridian_committed_entries_total",
     "The newest durable sequence.",
     () => serving.head,
+  );
+  metrics.counted(
+    "meridian_early_frames_total",
+    "Frames of nodes here that their neighbours got before they were ordered.",
+    () => serving.earlyFrames,
   );
   metrics.gauge(
     "meridian_writer_reached",
