@@ -138,8 +138,8 @@ export const REPLICATION_MUTANTS: readonly Mutant[] = [
   {
     bug: "the deletes that stand before a refused write of their batch are committed",
     file: `${REPLICATION}/node/write-path.ts`,
-    find: "        taken.push({ batch, entries: [], block: NO_BYTES, refusal });\n",
-    put: "        const known = new Set(taken.flatMap((each) => each.entries));\n        const entries = [...written.values()].filter((each) => each.deleted && !known.has(each));\n        taken.push({ batch, entries, block: entries.length === 0 ? NO_BYTES : encodeBlock(entries), refusal });\n",
+    find: "        taken.push({ batch, entries: [], refusal });\n",
+    put: "        const known = new Set(taken.flatMap((each) => each.entries));\n        const entries = [...written.values()].filter((each) => each.deleted && !known.has(each));\n        this.#block.add(entries);\n        taken.push({ batch, entries, refusal });\n",
     suite: { seeds: "1 20" },
   },
   {
@@ -222,7 +222,7 @@ export const REPLICATION_MUTANTS: readonly Mutant[] = [
   {
     bug: "one batch that cannot be encoded fails all that wait with it",
     file: `${REPLICATION}/node/write-path.ts`,
-    find: "        taken.push({ batch, entries: [], block: NO_BYTES, refusal });\n",
+    find: "        taken.push({ batch, entries: [], refusal });\n",
     put: "        if (taken.length >= 0) throw refusal;\n",
     suite: { test: `${TESTS}/replica.test.ts` },
   },

@@ -114,13 +114,28 @@ export function entryBytes(entry: Entry): number {
  * Throws `MALFORMED_MESSAGE` for an entry that `decodeBlock` would refuse: one such in a block is the end of them all.
  */
 export function encodeBlock(entries: readonly Entry[]): Uint8Array {
+  const block = new Uint8Array(entriesBytes(entries));
+  writeEntries(block, viewOf(block), 0, entries);
+  return block;
+}
+
+/** The length of the block of `entries`, in bytes. */
+export function entriesBytes(entries: readonly Entry[]): number {
   let bytes = 0;
   for (const entry of entries) bytes += entryBytes(entry);
-  const block = new Uint8Array(bytes);
-  const view = viewOf(block);
-  let offset = 0;
-  for (const entry of entries) offset = writeEntry(block, view, offset, entry);
-  return block;
+  return bytes;
+}
+
+/** Writes the block of `entries` at a place of `bytes`, which has room for it, and returns its end. Throws what `encodeBlock` does. */
+export function writeEntries(
+  bytes: Uint8Array,
+  view: DataView,
+  offset: number,
+  entries: readonly Entry[],
+): number {
+  let end = offset;
+  for (const entry of entries) end = writeEntry(bytes, view, end, entry);
+  return end;
 }
 
 /** The highest stamp time among `entries`; 0 for none. */

@@ -102,6 +102,7 @@ export type {
   RegisteredMember,
   Welcome,
 } from "./message.ts";
+export { BlockBuilder } from "./block-builder.ts";
 export { joinBytes } from "./join-bytes.ts";
 export { NODE_STATUSES, type NodeStatus } from "./node-status.ts";
 export type {

@@ -10,14 +10,13 @@ import type { Done, EntryMark } from "@meridian/ports";
 import {
   asMeridianError,
   BATCH_ENTRIES_MAX,
-  encodeBlock,
+  BlockBuilder,
   FRAME_BYTES_TARGET,
   FRAME_ENTRIES_TARGET,
   entryBytes,
   highestTimeOf,
   isLive,
   isPurgeable,
-  joinBytes,
   lowestTimeOf,
   MeridianError,
   NO_BYTES,
@@ -113,8 +112,6 @@ interface Batch extends WriteNeeds {
 interface Taken {
   readonly batch: Batch;
   readonly entries: readonly Entry[];
-  /** The entries as a frame carries them; empty without entries. */
-  readonly block: Uint8Array;
   /** Why it is refused. */
   readonly refusal?: unknown;
 }
@@ -123,6 +120,8 @@ interface Taken {
 export class WritePath {
   readonly #context: NodeContext;
   #waiting: Batch[] = [];
+  /** The entries that are taken and not handed to the store, as a frame carries them. */
+  readonly #block = new BlockBuilder();
   /** How many runs of `resubmit` are not done. */
   #resubmitting = 0;
   #scheduled = false;
@@ -335,7 +334,7 @@ export class WritePath {
       position: store.outboxThrough + 1,
       count: entries.length,
       highestTime: highestTimeOf(entries),
-      block: joined(writing.map(({ block }) => block)),
+      block: this.#block.take(),
     };
     const released = releasedBy(writing);
     const record = { kind: "local", frame, entries } as const;
@@ -379,12 +378,11 @@ export class WritePath {
         break;
       try {
         const entries = batch.make(written);
-        const block = entries.length === 0 ? NO_BYTES : encodeBlock(entries);
+        bytes += this.#block.add(entries);
         count += entries.length;
-        bytes += block.byteLength;
-        taken.push({ batch, entries, block });
+        taken.push({ batch, entries });
       } catch (refusal) {
-        taken.push({ batch, entries: [], block: NO_BYTES, refusal });
+        taken.push({ batch, entries: [], refusal });
         // The writes behind it do not see what it would have written.
         written = new WrittenEntries(taken.flatMap(({ entries }) => entries));
       }
@@ -495,12 +493,6 @@ export function entryOf(key: string, content: Content, stamp: Stamp, nowMs: numb
 function releasedBy(writing: readonly Taken[]): readonly number[] {
   const areNone = writing.every(({ batch }) => batch.released.length === 0);
   return areNone ? NONE_RELEASED : writing.flatMap(({ batch }) => batch.released);
-}
-
-/** The blocks one after the other; the only one as it is. */
-function joined(blocks: readonly Uint8Array[]): Uint8Array {
-  const [first] = blocks;
-  return first !== undefined && blocks.length === 1 ? first : joinBytes(blocks);
 }
 
 function isForgotten(held: Entry | undefined, horizon: number): boolean {
