@@ -72,9 +72,9 @@ export function openDirectoryLog(options: DirectoryLogOptions): Promise<SqliteDi
     make: (parts: Parts): SqliteDirectoryLog =>
       new SqliteDirectoryLog(parts, randomIdentity(random)),
     load: (log: SqliteDirectoryLog): Promise<void> => log.load(),
-    begin: async (log: SqliteDirectoryLog, wasRestored: boolean): Promise<void> => {
+    begin: async (log: SqliteDirectoryLog, wasRestored: boolean) => {
       await log.begin();
-      if (wasRestored) await doubtRestored(log, options.clock.nowMs());
+      return wasRestored ? doubtRestored(log, options.clock.nowMs()) : undefined;
     },
   };
   return openStore("directory", options, preparation);

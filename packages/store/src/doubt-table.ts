@@ -23,20 +23,20 @@ export function doubtWriter(database: Database.Database): (doubt: LogDoubt | nul
 
 /**
  * Doubts a log that was restored: a backup lacks what was decided after it. Where the log is made from a stream, the message at its place tells whether
- * it lacks anything. Resolves once that is durable, or waits for the disk as everything after it will.
+ * it lacks anything. Resolves once the log may be used: `noted` resolves once that is durable, for which a full disk may have to be waited for.
  */
 export async function doubtRestored(
   log: Pick<DirectoryLog, "doubt" | "saveDoubt" | "stall"> & {
     readonly place: StreamPlace | undefined;
   },
   sinceMs: number,
-): Promise<void> {
-  if (log.place !== undefined || log.doubt !== null) return;
+): Promise<{ readonly noted: Promise<void> } | undefined> {
+  if (log.place !== undefined || log.doubt !== null) return undefined;
   const doubt = { why: "its data was restored from a backup", sinceMs };
-  const saved = new Promise<void>((resolve, reject) => {
+  const noted = new Promise<void>((resolve, reject) => {
     log.saveDoubt(doubt, (failure) => (failure === undefined ? resolve() : reject(failure)));
   });
   // A full disk keeps nobody from opening the log.
-  if (log.stall === undefined) await saved;
-  else saved.catch(() => {});
+  if (log.stall === undefined) await noted;
+  return { noted };
 }

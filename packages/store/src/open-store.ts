@@ -20,8 +20,14 @@ export interface Preparation<Store, Write extends JournalWrite, Facts> {
   readonly make: (parts: StoreParts<Write, Facts>) => Store;
   /** Reads what the store keeps in memory, in steps. Nothing is written before it is done. */
   readonly load: (store: Store) => Promise<void>;
-  /** Runs when the store can be written; it is open when this is done. `wasRestored`: its database comes from a backup, and was not open since. */
-  readonly begin?: (store: Store, wasRestored: boolean) => Promise<void>;
+  /** Runs when the store can be written; it is open when this is done. `wasRestored`: its database comes from a backup, and nothing durable says so yet but its mark. */
+  readonly begin?: (store: Store, wasRestored: boolean) => Promise<Begun | void>;
+}
+
+/** A store that was begun. */
+interface Begun {
+  /** Resolves once the database says what a restore means for it. On a full disk that may be long after it was opened, and a process may die before. */
+  readonly noted: Promise<void>;
 }
 
 /** What both stores are made of: a database that is ours alone, read by this thread and written by another. */
@@ -129,8 +135,12 @@ export async function openStore<Store, Write extends JournalWrite, Facts>(
     const store = make(parts);
     await load(store);
     await parts.open();
-    await begin?.(store, isRestored(options.path));
+    const begun = await begin?.(store, isRestored(options.path));
     tellRestored(options.path, options.logger);
+    // The next opening finds the mark again if this one cannot make the note.
+    const forget = (): void => removeRestoreMark(options.path);
+    if (begun === undefined) forget();
+    else begun.noted.then(forget, () => {});
     return store;
   } catch (cause) {
     await worker.terminate();

@@ -1,6 +1,6 @@
 /**
  * The mark of a restore: a file beside the database that says which backup the database came from. The first program that opens the
- * database tells its log, and removes the mark.
+ * database tells its log, and removes the mark once the database itself says what has to be known of it.
  */
 import { closeSync, existsSync, openSync, readSync, rmSync, writeFileSync } from "node:fs";
 
@@ -25,21 +25,20 @@ export function writeRestoreMark(path: string, mark: RestoreMark): void {
   flush(fileOf(path));
 }
 
-/** Removes the mark of a database that was not restored after all, or that is gone. */
+/** Removes the mark of a database that says itself what has to be known, that was not restored after all, or that is gone. */
 export function removeRestoreMark(path: string): void {
   rmSync(fileOf(path), { force: true });
 }
 
-/** Whether the database at `path` was restored, and the log has not been told yet. */
+/** Whether the database at `path` was restored, and does not say so itself yet. */
 export function isRestored(path: string): boolean {
   return existsSync(fileOf(path));
 }
 
-/** Tells the log, once, that the database at `path` was restored, and from what. */
+/** Tells the log that the database at `path` was restored, and from what. */
 export function tellRestored(path: string, logger: Logger): void {
   if (!existsSync(fileOf(path))) return;
   logger.warn("the data was restored from a backup", factsOf(path));
-  removeRestoreMark(path);
 }
 
 function factsOf(path: string): LogFields {
