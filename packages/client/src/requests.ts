@@ -21,7 +21,10 @@ import type { EncodedValue } from "./values.ts";
 /** How many keys or entries one request may have. */
 export const BATCH_MAX = 1000;
 
+/** For how long a node waits for an acknowledgement where it is not said. */
 const ACK_TIMEOUT_MS = 5_000;
+/** The same of a write for the whole cluster, as nodes have it. */
+const SCOPED_TIMEOUT_MS = 15_000;
 const ACK_TIMEOUT_MS_MAX = 60_000;
 const DEADLINE_MS_MAX = 600_000;
 /** The largest body of `/batch/set`, in bytes, which every node accepts; a body with one larger value alone may exceed it. */
@@ -335,7 +338,11 @@ interface WriteTerms {
 }
 
 /** The query parameters and limits of a write. */
-export function writeTerms(options: SetManyOptions, deadlineMs: number): WriteTerms {
+export function writeTerms(
+  options: SetManyOptions,
+  deadlineMs: number,
+  usualMs: number = ACK_TIMEOUT_MS,
+): WriteTerms {
   const { ack = "local" } = options;
   checkAck(ack);
   const timeoutMs = ackTimeoutMs(options);
@@ -343,7 +350,7 @@ export function writeTerms(options: SetManyOptions, deadlineMs: number): WriteTe
   const query = new URLSearchParams();
   if (options.ack !== undefined) query.set("ack", String(ack));
   if (timeoutMs !== undefined) query.set("timeout", `${timeoutMs}ms`);
-  const longest = deadlineMs + (slow ? (timeoutMs ?? ACK_TIMEOUT_MS) : 0);
+  const longest = deadlineMs + (slow ? (timeoutMs ?? usualMs) : 0);
   return { query, limits: limitsOf(options, longest), slow, timeoutMs };
 }
 
@@ -355,7 +362,7 @@ function scopedTerms(options: SetOptions, deadlineMs: number): WriteTerms {
     const said = "Expected `ifAbsent` or `ifMatch` with `scope`, got neither";
     throw new MeridianError("INVALID_ARGUMENT", said);
   }
-  const terms = writeTerms({ ...options, ack: ack ?? "directory" }, deadlineMs);
+  const terms = writeTerms({ ...options, ack: ack ?? "directory" }, deadlineMs, SCOPED_TIMEOUT_MS);
   terms.query.set("scope", "cluster");
   return terms;
 }

@@ -12,13 +12,23 @@ import type { AckRequest, Life, SessionNeeds } from "../../service/requests.ts";
 import { textOf } from "./json-members.ts";
 
 const TIMEOUT_MS_DEFAULT = 5_000;
+/** Longer than another directory over one stream takes to take over: whoever asked the one that was lost still gets an answer. */
+const SCOPED_TIMEOUT_MS_DEFAULT = 15_000;
 const TIMEOUT_MS_MAX = 60_000;
 const WAIT_MS_DEFAULT = 500;
 const WAIT_MS_MAX = 10_000;
 
-/** Reads `ack` and `timeout`. Throws `INVALID_ARGUMENT`. */
-export function readAck(ack: string | undefined, timeout: string | undefined): AckRequest {
-  return { level: readLevel(ack), timeoutMs: readTimeoutMs(timeout) };
+/** Reads `ack` and `timeout` of a request that is for the whole cluster if `isScoped`. Throws `INVALID_ARGUMENT`. */
+export function readAck(
+  ack: string | undefined,
+  timeout: string | undefined,
+  isScoped: boolean = false,
+): AckRequest {
+  const fallback = isScoped ? SCOPED_TIMEOUT_MS_DEFAULT : TIMEOUT_MS_DEFAULT;
+  return {
+    level: readLevel(ack),
+    timeoutMs: readSpanMs("timeout", timeout, { fallback, max: TIMEOUT_MS_MAX }),
+  };
 }
 
 function readLevel(text: string | undefined): AckLevel {
@@ -30,10 +40,6 @@ function readLevel(text: string | undefined): AckLevel {
     "INVALID_ARGUMENT",
     `Expected \`ack\` to be \`local\`, \`directory\`, \`all\` or a number of nodes from 1, got \`${text.slice(0, 100)}\``,
   );
-}
-
-function readTimeoutMs(text: string | undefined): number {
-  return readSpanMs("timeout", text, { fallback: TIMEOUT_MS_DEFAULT, max: TIMEOUT_MS_MAX });
 }
 
 /** Reads how long something may last: `max` is in whole seconds. Throws `INVALID_ARGUMENT`. */

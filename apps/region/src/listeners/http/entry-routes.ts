@@ -36,7 +36,7 @@ export async function getEntry(exchange: RegionExchange): Promise<Answer> {
       "Expected `stale` or `scope=cluster`, got both: what is read in the order of the cluster is never stale";
     throw new MeridianError("INVALID_ARGUMENT", said);
   }
-  const { timeoutMs } = readAck(undefined, timeout);
+  const { timeoutMs } = readAck(undefined, timeout, isScoped);
   await exchange.admit(isStale);
   const found = isScoped
     ? await findScoped(exchange, key, timeoutMs)
@@ -73,9 +73,10 @@ export async function putEntry(exchange: RegionExchange): Promise<WrittenAnswer>
   const query = exchange.query("ttl", "ack", "timeout", "scope");
   const key = keyOfPath(exchange.path);
   const ttlMs = readTtlMs(query.ttl);
-  const ack = exchange.readAck(query.ack, query.timeout);
+  const isScoped = readScope(query.scope);
+  const ack = exchange.readAck(query.ack, query.timeout, isScoped);
   const contentType = contentTypeOf(exchange) ?? CONTENT_TYPE_DEFAULT;
-  if (readScope(query.scope)) {
+  if (isScoped) {
     const life = ttlMs !== undefined && { ttlMs };
     return putScoped(exchange, { key, contentType, ...life }, ack);
   }
@@ -112,8 +113,9 @@ export async function deleteEntry(
   const { service } = exchange;
   const query = exchange.query("ack", "timeout", "scope");
   const key = keyOfPath(exchange.path);
-  const ack = exchange.readAck(query.ack, query.timeout);
-  if (readScope(query.scope)) {
+  const isScoped = readScope(query.scope);
+  const ack = exchange.readAck(query.ack, query.timeout, isScoped);
+  if (isScoped) {
     const ifStamp = scopedMatchOf(exchange.header);
     const needs = { timeoutMs: readScopedTimeoutMs(ack), deadlineMs: ack.deadlineMs };
     await exchange.admit();

@@ -66,8 +66,12 @@ export class RegionExchange extends Exchange {
   }
 
   /** How a write is to be acknowledged, until when it may be made, and what it is a part of. Throws as `readDeadline` does. */
-  readAck(ack: string | undefined, timeout: string | undefined): AckRequest {
-    const plain = readAck(ack, timeout);
+  readAck(
+    ack: string | undefined,
+    timeout: string | undefined,
+    isScoped: boolean = false,
+  ): AckRequest {
+    const plain = readAck(ack, timeout, isScoped);
     const deadlineMs = this.readDeadline();
     const asked = deadlineMs === undefined ? plain : { ...plain, deadlineMs };
     const traceparent = this.header("traceparent");
