@@ -124,7 +124,7 @@ const KNOWN: Readonly<Record<string, readonly [number, string]>> = {
   "packages/runtime/src/history.ts": [1, OWN],
   "packages/runtime/src/system-clock.ts": [1, NAMES],
   "packages/security/src/known-at.ts": [1, OWN],
-  "packages/store/src/background-work.ts": [3, WORKER],
+  "packages/store/src/background-work.ts": [2, WORKER],
   "packages/store/src/backup/live-backup.ts": [1, LOGS],
   "packages/store/src/backup/snapshot-thread.ts": [3, SETTLES],
   "packages/store/src/commits.ts": [1, OWN],

@@ -2,8 +2,7 @@
  * The work of the writer between commits: it folds and trims the journal, empties expired values, removes purgeable entries, checkpoints, and gives
  * free pages back.
  *
- * When no commit has come for a moment, it does what is behind in short steps; it folds once what is to be folded has some age or size, so that
- * keys that are written again and again, and the pages that they are in, are written to the table once for all of that. A step takes about two milliseconds, so that is how
+ * When no commit has come for a moment, it does what is behind in short steps. A step takes about two milliseconds, so that is how
  * long a commit waits for it at most; only a checkpoint may take longer. Under commits without a pause,
  * folding is put off until its backlog counts, and then gets a share of the time that grows with
  * the backlog: what is folded late is folded cheaply, newest stamp per key only.
@@ -71,9 +70,6 @@ export class BackgroundWork {
   #quiet = false;
   #committedAtMs = 0;
   #cancelTimer: (() => void) | undefined;
-  /** Whether what is in the journal is old or large enough to be folded: what an earlier process has left is. It ends when all is folded. */
-  #isFoldDue: boolean;
-  #cancelAging: (() => void) | undefined;
   /** The time that commits owe to folding, in milliseconds. */
   #debtMs = 0;
   /** Rows through this one are to be folded whatever else arrives. */
@@ -99,7 +95,6 @@ export class BackgroundWork {
     const sweep = new Sweep(database, store, tuning.expiredGraceMs);
     this.#sweep = sweep;
     this.#fold = new Fold(database, store, journal, (entry) => sweep.expects(entry));
-    this.#isFoldDue = this.#fold.pending;
   }
 
   /** Schedules the next step: at once if one is due, else when no commit has come for a moment. */
@@ -120,7 +115,6 @@ export class BackgroundWork {
   stop(): void {
     this.#stopped = true;
     this.#cancelTimer?.();
-    this.#cancelAging?.();
   }
 
   /** Something has changed: a step that failed may succeed now. */
@@ -133,26 +127,10 @@ export class BackgroundWork {
     this.resume();
     this.#quiet = false;
     this.#committedAtMs = this.#clock.elapsedMs();
-    this.#age();
     const over = this.#parts.room.backlogBytes - BACKLOG_SOFT_BYTES;
     const share = Math.min(0.95, over / (BACKLOG_HARD_BYTES - BACKLOG_SOFT_BYTES));
     if (share <= 0) this.#debtMs = 0;
     else this.#debtMs = Math.min(DEBT_MAX_MS, this.#debtMs + (tookMs * share) / (1 - share));
-  }
-
-  /** Has what waits to be folded get older. */
-  #age(): void {
-    if (this.#isFoldDue || !this.#fold.pending) return;
-    const { foldAfterMs, foldBytes } = this.#parts.tuning;
-    if (foldAfterMs === 0 || this.#parts.room.backlogBytes >= foldBytes) {
-      this.#isFoldDue = true;
-      return;
-    }
-    this.#cancelAging ??= this.#clock.after(foldAfterMs, () => {
-      this.#cancelAging = undefined;
-      this.#isFoldDue = true;
-      this.schedule();
-    });
   }
 
   /** The cluster's time, by which values expire. */
@@ -196,12 +174,6 @@ export class BackgroundWork {
       this.#mustSweep() ||
       this.#mustCheckpoint()
     );
-  }
-
-  #mustFold(): boolean {
-    const { foldedThrough, pressed } = this.#journal;
-    const isAsked = this.#debtMs > 0 || pressed || foldedThrough < this.#settleThrough;
-    return this.#fold.pending && (this.#isFoldDue || this.#fold.isMidway || isAsked);
   }
 
   #mustCheckpoint(): boolean {
@@ -251,8 +223,7 @@ export class BackgroundWork {
     const { checkpointer, transactions, tuning } = this.#parts;
     if (this.#mustCheckpoint()) this.checkpoint();
     if (this.#mustSweep() && !this.#fold.isMidway) return this.#sweepStep();
-    // What is not folded cannot be trimmed, and would be looked at each time.
-    if (this.#fold.pending ? this.#mustFold() : this.#journal.canTrim) {
+    if (this.#fold.pending || this.#journal.canTrim) {
       this.#foldStep();
       return true;
     }
@@ -277,11 +248,6 @@ export class BackgroundWork {
       if (this.#fold.pending) this.#fold.step(isOver);
       if (this.#journal.canTrim && !isOver()) this.#journal.trim(isOver);
     });
-    if (!this.#fold.pending) {
-      this.#isFoldDue = false;
-      this.#cancelAging?.();
-      this.#cancelAging = undefined;
-    }
     room.fold(this.#fold.foldedBytes);
     this.#fold.foldedBytes = 0;
     const { foldedThrough: through, rows } = this.#journal;

@@ -45,12 +45,6 @@ export interface StoreTuning {
   readonly expiredGraceMs: number;
   /** How often the clock is told to the writer thread, which then looks for what is expired or purgeable. */
   readonly sweepEveryMs: number;
-  /**
-   * The journal is folded once no commit has come for a moment and what it has is so old, in milliseconds, or so many bytes: of a key that is
-   * written again by then, only the last entry goes into the table.
-   */
-  readonly foldAfterMs: number;
-  readonly foldBytes: number;
   /** The writer thread checkpoints when it is idle and the write-ahead log is larger than this. */
   readonly walIdleBytes: number;
   /** It checkpoints between two commits when the write-ahead log is larger than this. */
@@ -73,8 +67,6 @@ export interface StoreTuning {
 export const STORE_TUNING_DEFAULT: StoreTuning = {
   expiredGraceMs: 2 * 3_600_000,
   sweepEveryMs: 10_000,
-  foldAfterMs: 2_000,
-  foldBytes: 1024 * 1024,
   walIdleBytes: 4 * 1024 * 1024,
   walBytesMax: 16 * 1024 * 1024,
   recentBytesMax: 64 * 1024 * 1024,

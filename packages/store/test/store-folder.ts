@@ -22,8 +22,7 @@ export class StoreFolder {
       clock: systemClock,
       random: seededRandom(this.#seed),
       logger: silentLogger,
-      // Tests wait for folding many times.
-      tuning: { foldAfterMs: 0, ...tuning },
+      tuning,
     };
   }
 
