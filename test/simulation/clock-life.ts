@@ -15,7 +15,9 @@ import type { Outcome } from "./scenario.ts";
 import { ServedReads } from "./served-reads.ts";
 import { scheduleSessions } from "./sessions.ts";
 import { scheduleStrangers } from "./strangers.ts";
-import { START_MS, World } from "./world.ts";
+import { drawNats } from "./stream/nats.ts";
+import { STREAM_FAULT_EVERY_MS, streamFaults } from "./stream/stream-faults.ts";
+import { START_MS, STREAM_REACTIONS, World } from "./world.ts";
 
 const FAULTS_MS = 15_000;
 const WATCH_EVERY_MS = 100;
@@ -49,10 +51,13 @@ export async function liveByWrongClocks(
   seed: number,
   parts: ClusterParts,
   directories: number,
+  isOverStream: boolean = false,
 ): Promise<Outcome> {
   const world = new World(seed);
+  if (isOverStream) world.reactions = STREAM_REACTIONS;
   const network = drawNetwork(world, world.chance(0.3), 20_000);
-  const size = { nodes: 3 + world.below(3), directories };
+  const nodes = 3 + world.below(3);
+  const size = { nodes, directories, ...(isOverStream && { nats: drawNats(world) }) };
   // If messages overtake each other, no link lasts for long.
   const isCrowded = seed % 3 === 0 && !network.reorder && parts.directoryLimits === undefined;
   const crowded = isCrowded ? { ...parts, directoryLimits: CROWDED } : parts;
@@ -74,11 +79,20 @@ export async function liveByWrongClocks(
   while (world.nowMs < startsByMs && !areEstablished(cluster)) await world.run(world.nowMs + 500);
   const wrong = wrongClocks(cluster);
   if (isCrowded) scheduleStrangers(cluster, FAULTS_MS, wrong.draw);
-  scheduleFaults(cluster, FAULTS_MS, [...wrong.faults, ...machineFaults(cluster)]);
+  const { over } = cluster;
+  const faults = [...wrong.faults, ...machineFaults(cluster)];
+  if (over === undefined) scheduleFaults(cluster, FAULTS_MS, faults);
+  else {
+    const all = [...faults, ...streamFaults(cluster, over)];
+    scheduleFaults(cluster, FAULTS_MS, all, STREAM_FAULT_EVERY_MS);
+  }
   await world.run(FAULTS_MS);
   await heal(cluster);
   await world.run(world.nowMs + 4_000 + (isCrowded ? CROWDED.newcomerMs : 0));
-  for (const { host, process } of cluster.directories) {
+  for (const directory of cluster.directories) {
+    // One that serves beside the writer compares no clocks.
+    if (over !== undefined && !over.isWriter(directory)) continue;
+    const { host, process } = directory;
     const info = process?.machine.info().clocks;
     if (info?.confirmed !== true) {
       violations.add(`${host}: confirms no time, although most are right: ${JSON.stringify(info)}`);

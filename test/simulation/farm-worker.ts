@@ -3,7 +3,7 @@ import type { ClusterParts } from "./parts.ts";
 import { CIRCUMSTANCES } from "./rules/circumstances.ts";
 import { ALL_RULES } from "./rules/all-rules.ts";
 import { partsWithout } from "./rules/rule.ts";
-import { faultsOf, simulate } from "./scenario.ts";
+import { faultsOf, simulate, streamFaultsOf } from "./scenario.ts";
 
 const VIOLATIONS_MAX = 5;
 
@@ -19,9 +19,10 @@ async function run(job: Job): Promise<JobResult> {
   const rule = ALL_RULES.find((each) => each.rule === job.rule);
   const failed: { seed: number; violations: readonly string[] }[] = [];
   let acknowledged = 0;
+  const usual = job.isOverStream === true ? streamFaultsOf : faultsOf;
   for (let seed = job.first; seed < job.first + job.count; seed += 1) {
     const parts = rule === undefined ? partsIn(job) : partsWithout(rule);
-    const faults = rule?.faults ?? job.faults ?? faultsOf(seed);
+    const faults = rule?.faults ?? job.faults ?? usual(seed);
     const outcome = await simulate(seed, parts, faults, rule?.directories ?? job.directories);
     acknowledged += outcome.acknowledged;
     if (outcome.violations.length === 0) continue;

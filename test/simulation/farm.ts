@@ -11,8 +11,10 @@ export interface Job {
   readonly count: number;
   /** How many directories there are. Default: 1. */
   readonly directories?: number;
-  /** Which faults there are. Default: those of the seed. */
+  /** Which faults there are. Default: those of the seed, where the log is. */
   readonly faults?: Faults;
+  /** Whether the log is in a stream. Default: it is not. */
+  readonly isOverStream?: boolean;
   /** What happens more often than usual. */
   readonly circumstance?: Circumstance;
   /** Which rule is switched off; undefined for none. */

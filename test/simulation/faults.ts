@@ -114,6 +114,11 @@ export function machineFaults(cluster: SimulatedCluster): (() => void)[] {
   return commonFaults(cluster, false);
 }
 
+/** The same, and clocks that are set. */
+export function astrayFaults(cluster: SimulatedCluster): (() => void)[] {
+  return commonFaults(cluster, true);
+}
+
 function commonFaults(cluster: SimulatedCluster, setsClocks: boolean): (() => void)[] {
   const { world, nodes, network } = cluster;
   const later = (low: number, high: number, run: () => void): void =>

@@ -17,7 +17,9 @@ import type { ClusterParts } from "./parts.ts";
 import type { Outcome } from "./scenario.ts";
 import { scheduleSessions } from "./sessions.ts";
 import { scheduleWork } from "./work.ts";
-import { World } from "./world.ts";
+import { drawNats } from "./stream/nats.ts";
+import { STREAM_FAULT_EVERY_MS, streamFaults } from "./stream/stream-faults.ts";
+import { STREAM_REACTIONS, World } from "./world.ts";
 
 /** How long there are faults, in milliseconds: several horizons. */
 const FAULTS_MS = 25_000;
@@ -29,18 +31,23 @@ const MANY_KEYS = 10;
 /** How often absences are recorded and purgeable entries removed, in milliseconds: during the faults, and afterwards. */
 const WATCH_EVERY_MS = 100;
 const WATCH_CALM_MS = 250;
+/** A directory beside the one that writes lets its log forget once a minute. */
+const BESIDE_PURGES_MS = 80_000;
 
 /** Runs the simulation of `seed`. */
 export async function liveBeyondHorizon(
   seed: number,
   parts: ClusterParts,
   directories: number,
+  isOverStream: boolean = false,
 ): Promise<Outcome> {
   const world = new World(seed);
+  if (isOverStream) world.reactions = STREAM_REACTIONS;
   const horizonMs = 2_000 + world.below(3_000);
   // A link must carry the largest frame within a lease.
   const network = drawNetwork(world, world.chance(0.3), 200_000);
-  const size = { nodes: 3 + world.below(3), directories };
+  const nodes = 3 + world.below(3);
+  const size = { nodes, directories, ...(isOverStream && { nats: drawNats(world) }) };
   const cluster = new SimulatedCluster(world, size, network, parts, horizonMs);
   cluster.frameBytes *= MANY_KEYS;
   slowDisks(cluster, seed);
@@ -64,12 +71,18 @@ export async function liveBeyondHorizon(
   const setWrong = wrongClock(cluster, seed);
   for (let atMs = SETTLED_MS; atMs < FAULTS_MS; atMs += SET_EVERY_MS)
     world.schedule(atMs, setWrong);
-  scheduleFaults(cluster, FAULTS_MS, horizonFaults(cluster));
+  const { over } = cluster;
+  const faults = horizonFaults(cluster);
+  if (over === undefined) scheduleFaults(cluster, FAULTS_MS, faults);
+  else {
+    const all = [...faults, ...streamFaults(cluster, over)];
+    scheduleFaults(cluster, FAULTS_MS, all, STREAM_FAULT_EVERY_MS);
+  }
   await world.run(FAULTS_MS);
   await heal(cluster);
   const violations = [...checkConverged(cluster), ...checkForgetting(cluster)];
   // A directory that was lost at the last moment, and entries that were ordered since, need this long until they are purged.
-  await world.run(world.nowMs + 4 * horizonMs + 20_000);
+  await world.run(world.nowMs + 4 * horizonMs + (over === undefined ? 20_000 : BESIDE_PURGES_MS));
   // What many keys have left is more than the few rows at a time get through.
   cluster.sweep(Infinity);
   violations.push(

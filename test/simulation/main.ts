@@ -37,7 +37,7 @@ const { values, positionals } = parseArgs({
 });
 const directories = whole(values.directories);
 const processes = whole(values.jobs);
-const given: Pick<Job, "faults" | "circumstance"> = {
+const given: Pick<Job, "faults" | "isOverStream" | "circumstance"> = {
   ...faultsGiven(),
   ...(values.circumstance !== undefined && {
     circumstance: circumstanceGiven(values.circumstance),
@@ -63,10 +63,13 @@ function circumstanceGiven(name: string): Circumstance {
 }
 
 /** The faults that the options ask for; none for those of each seed. */
-function faultsGiven(): Pick<Job, "faults"> {
+function faultsGiven(): Pick<Job, "faults" | "isOverStream"> {
   if (values.log !== "stream" && values.log !== "sqlite") return usage();
-  if (values.log === "stream")
-    return { faults: values.conditions ? "stream-conditions" : "stream" };
+  const isOverStream = values.log === "stream";
+  if (isOverStream && values.conditions) return { faults: "stream-conditions" };
+  // A circumstance of streams is one of that life.
+  if (isOverStream)
+    return values.circumstance === undefined ? { isOverStream } : { faults: "stream" };
   return values.conditions ? { faults: "conditions" } : {};
 }
 

@@ -36,6 +36,7 @@ const FAULTS_MS = 12_000;
  * - `horizon`: all faults but wrong clocks, except that some seeds have one wrong clock. Tombstones are kept for seconds, and nodes and directories are away for longer.
  * - `conditions`: nodes and directories are killed, cut off and full; clients write by conditions for the whole cluster.
  * - `stream`: all faults but wrong clocks, and those of a stream that has the log of all directories.
+ * - `stream-clocks`, `stream-horizon`, `stream-time`: those of a stream that lose nothing, and those of `all`, `horizon` or `time`; of `stream-clocks`, streams are set back as well.
  * - `stream-conditions`: those of `conditions`, and those of a stream that lose nothing.
  * - `time`: the clocks of a minority of the machines are wrong by any amount, and expired values are emptied at once.
  */
@@ -45,6 +46,9 @@ export type Faults =
   | "conditions"
   | "horizon"
   | "stream"
+  | "stream-horizon"
+  | "stream-time"
+  | "stream-clocks"
   | "stream-conditions"
   | "time";
 
@@ -52,6 +56,12 @@ export type Faults =
 export function faultsOf(seed: number): Faults {
   if (seed % 5 === 0) return "horizon";
   return seed % 5 === 1 ? "time" : "all";
+}
+
+/** The faults of a seed where the log is in a stream: two fifths of the seeds have `stream`, and one fifth each of the others. */
+export function streamFaultsOf(seed: number): Faults {
+  const others: readonly Faults[] = ["stream-horizon", "stream-time", "stream-clocks"];
+  return others[seed % 5] ?? "stream";
 }
 
 /**
@@ -66,6 +76,9 @@ export function simulate(
   if (faults === "horizon") return liveBeyondHorizon(seed, parts, directories);
   if (faults === "conditions") return liveByConditions(seed, parts);
   if (faults === "stream-conditions") return liveByConditions(seed, parts, directories);
+  if (faults === "stream-horizon") return liveBeyondHorizon(seed, parts, directories, true);
+  if (faults === "stream-time") return liveByWrongClocks(seed, parts, directories, true);
+  if (faults === "stream-clocks") return liveOverStream(seed, parts, directories, true);
   if (faults === "stream") return liveOverStream(seed, parts, directories);
   if (faults === "time") return liveByWrongClocks(seed, parts, directories);
   return live(seed, parts, faults, directories);

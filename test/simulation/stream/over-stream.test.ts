@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 
 import { CIRCUMSTANCES, type Circumstance } from "../rules/circumstances.ts";
-import { simulate } from "../scenario.ts";
+import { simulate, streamFaultsOf } from "../scenario.ts";
 import { simulateHonestly } from "../seeds.ts";
 
 const SEEDS = Number(process.env["SIM_SEEDS"] ?? 4);
@@ -78,3 +78,12 @@ describe.each([1, 2])("a cluster of %i directories over a stream", (directories)
     });
   }
 });
+
+/** Each of the lives over a stream, of three directories. */
+it.each([3, 5, 6, 7])(
+  "a cluster of three directories over a stream keeps what it promises, seed %i",
+  async (seed) => {
+    const { violations } = await simulateHonestly(seed, streamFaultsOf(seed), 3);
+    expect(violations, `SIM_SEED=${seed}`).toEqual([]);
+  },
+);

@@ -1,7 +1,14 @@
 /** A simulation of a cluster whose log is in a stream: one directory orders, all serve. */
 import { SimulatedCluster } from "../cluster.ts";
 import { end } from "../ending.ts";
-import { machineFaults, nodeLoss, scheduleFaults, slowDisks, smallLimits } from "../faults.ts";
+import {
+  astrayFaults,
+  machineFaults,
+  nodeLoss,
+  scheduleFaults,
+  slowDisks,
+  smallLimits,
+} from "../faults.ts";
 import { drawNetwork } from "../network.ts";
 import type { ClusterParts } from "../parts.ts";
 import type { Outcome } from "../scenario.ts";
@@ -20,6 +27,7 @@ export async function liveOverStream(
   seed: number,
   parts: ClusterParts,
   directories: number,
+  setsClocks: boolean = false,
 ): Promise<Outcome> {
   const world = new World(seed);
   world.reactions = STREAM_REACTIONS;
@@ -32,7 +40,8 @@ export async function liveOverStream(
   smallLimits(cluster, seed);
   for (const directory of cluster.directories) cluster.startDirectory(directory);
   for (const node of nodes) {
-    node.machine.skewMs = world.between(-50, 50);
+    const offMs = setsClocks && world.chance(0.3) ? 10_000 : 50;
+    node.machine.skewMs = world.between(-offMs, offMs);
     cluster.startNode(node);
   }
   const work = { untilMs: FAULTS_MS, size: 3 + world.below(40), ends: 0.2 };
@@ -40,7 +49,8 @@ export async function liveOverStream(
   // If a node is restored and the stream set back at once, data may be lost rightly: no disk has them any more.
   const losesNodes = world.chance(0.5);
   const losses = losesNodes ? nodeLoss(cluster) : streamLoss(cluster, over);
-  const faults = [...machineFaults(cluster), ...streamFaults(cluster, over), ...losses];
+  const machines = setsClocks ? astrayFaults(cluster) : machineFaults(cluster);
+  const faults = [...machines, ...streamFaults(cluster, over), ...losses];
   scheduleFaults(cluster, FAULTS_MS, faults, STREAM_FAULT_EVERY_MS);
   await world.run(FAULTS_MS);
   const outcome = await end(cluster);
