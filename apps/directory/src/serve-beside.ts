@@ -3,7 +3,7 @@ import type { HttpServer } from "@meridian/http";
 import type { FollowedLog, StandbyServer } from "@meridian/log-jetstream";
 import { asMeridianError } from "@meridian/protocol";
 import { ServingDirectory } from "@meridian/replication";
-import { Metrics } from "@meridian/runtime";
+import { Metrics, type Clock } from "@meridian/runtime";
 import { linkCuts } from "@meridian/transport";
 
 import type { LogHealth } from "./log-health.ts";
@@ -40,6 +40,22 @@ interface BesideParts {
   readonly watch: () => void;
 }
 
+/** Notes for how long the writer, which tells who is there, has not answered. */
+function silenceBy(clock: Clock): {
+  /** Returns what it is told. */
+  readonly hear: (isUp: boolean) => boolean;
+  readonly ms: () => number | undefined;
+} {
+  let sinceMs: number | undefined = clock.elapsedMs();
+  return {
+    hear: (isUp) => {
+      sinceMs = isUp ? undefined : clock.elapsedMs();
+      return isUp;
+    },
+    ms: () => (sinceMs === undefined ? undefined : clock.elapsedMs() - sinceMs),
+  };
+}
+
 /** Makes the function that begins to serve nodes from a log that another directory writes. */
 export function serveBeside(
   options: Settled & Changing,
@@ -61,13 +77,15 @@ export function serveBeside(
     const own = { ...options, metrics };
     const opened = { log: state, state, snapshots: () => null };
     const operations = (): Operations => operationsThrough(uplink);
-    const stop = serve(own, { server, opened, health, cuts: linkCuts(own), make, operations });
+    const silence = silenceBy(clock);
+    const served = { server, opened, health, cuts: linkCuts(own), make, operations };
+    const stop = serve(own, { ...served, unheardMs: silence.ms });
     if (made === undefined) throw new Error("Expected `serve` to make a machine");
     const directory: ServingDirectory = made;
     running.directory = directory;
     watch();
     uplink.start({
-      onUp: (isUp) => directory.onUp(isUp),
+      onUp: (isUp) => directory.onUp(silence.hear(isUp)),
       onCommitted: (through) => directory.onCommitted(through),
       onRegistry: (text) => {
         try {

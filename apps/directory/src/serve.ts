@@ -78,6 +78,8 @@ export interface Served {
   readonly make: (listeners: MachineListeners) => Machine;
   /** What an operator may ask of the machine that was made. */
   readonly operations: () => Operations;
+  /** See `DirectoryService`. Default: it always knows. */
+  readonly unheardMs?: () => number | undefined;
 }
 
 /** The options after defaults. */
@@ -104,7 +106,7 @@ export interface Changing {
  */
 export function serve(
   options: Settled & Changing,
-  { server, opened, health, cuts, make, operations }: Served,
+  { server, opened, health, cuts, make, operations, unheardMs = () => undefined }: Served,
 ): (close?: () => Promise<void>) => Promise<void> {
   const { clock, logger, metrics, security, onFatal, slow, lag } = options;
   const { log, state } = opened;
@@ -136,6 +138,7 @@ export function serve(
     logger,
     info: () => directory.info(),
     acceptLoss: () => operations().acceptLoss(),
+    unheardMs,
     notReady: () => leaving ?? health.damage ?? directory.notReady,
     damage: () => health.damage,
     snapshots: () => opened.snapshots(),

@@ -298,6 +298,12 @@ it("/nearest and /readyz send elsewhere while the directory catches up with othe
   expect((await createApp(service).request("/nodes")).status).toBe(200);
 });
 
+it("/nearest says for how many seconds nobody has told it who is there", async () => {
+  const service = serviceOf(CITIES, { unheardMs: () => 7_900 });
+  expect((await createApp(service).request(`/nearest?${PARIS}`)).headers.get("age")).toBe("7");
+  expect((await get(`/nearest?${PARIS}`)).headers.get("age")).toBeNull();
+});
+
 it("/readyz tells of a full disk, and /nearest answers all the same", async () => {
   const notReady = () => new MeridianError("STORE_FULL", "Could not commit: the disk is full");
   const service = serviceOf(CITIES, { notReady });

@@ -121,6 +121,7 @@ export function serviceOf(
     digest: () => Promise.resolve({ count: 3, fingerprint: "00ff00ff00ff00ff", sequence: 11 }),
     digestPage: () => Promise.reject(new Error("Nothing is paged here")),
     entryPage: () => Promise.reject(new Error("Nothing is paged here")),
+    unheardMs: () => undefined,
     notReady: () => undefined,
     damage: () => undefined,
     metrics: new Metrics(),

@@ -197,8 +197,8 @@ export class Exchange {
   }
 
   /** Answers with a body that is the JSON of a `Body` already. */
-  jsonText<Body>(text: string): JsonAnswer<Body> {
-    return jsonTextAnswer(200, text, this.#common());
+  jsonText<Body>(text: string, headers: HeaderList = []): JsonAnswer<Body> {
+    return jsonTextAnswer(200, text, [...headers, ...this.#common()]);
   }
 
   /** The same in pieces. */

@@ -154,7 +154,10 @@ function getNearest(
   const reason = service.notReady();
   if (reason?.code === "DIRECTORY_SYNCING") throw reason;
   const question = readNearest(exchange.query(...NEAREST_OPTIONS));
-  return exchange.jsonText(nearestBody(service.registry, service.lag.maxMs, question));
+  const body = nearestBody(service.registry, service.lag.maxMs, question);
+  const unheardMs = service.unheardMs();
+  const age = unheardMs === undefined ? [] : ["Age", String(Math.floor(unheardMs / 1_000))];
+  return exchange.jsonText(body, age);
 }
 
 function idOf({ path }: Exchange): string {

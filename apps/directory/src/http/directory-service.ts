@@ -65,6 +65,8 @@ export interface DirectoryService extends NodeSource {
   damage(): MeridianError | undefined;
   /** How the keeping of snapshots of a log in a stream goes; null for a log that is not in one. */
   snapshots(): Described<typeof directoryStatus>["snapshots"];
+  /** For how long nobody has told this directory who is there; undefined while it knows. */
+  unheardMs(): number | undefined;
   /** Why requests should go elsewhere; undefined while all is well. */
   notReady(): MeridianError | undefined;
 }
