@@ -29,6 +29,13 @@ export const EARLY_MUTANTS: readonly Mutant[] = [
     suite: TAKEN_EARLY,
   },
   {
+    bug: "a position does not name what came early",
+    file: `${REPLICATION}/node/early-entries.ts`,
+    find: "    return this.#places;\n",
+    put: "    return NOWHERE;\n",
+    suite: TAKEN_EARLY,
+  },
+  {
     bug: "a frame goes out early though the writer may refuse it",
     file: `${REPLICATION}/serve/early-frames.ts`,
     find: "return isNext && this.#highestTime <= this.#log.admittedTime;",

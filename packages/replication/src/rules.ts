@@ -36,8 +36,6 @@ export interface Rules {
   readonly donationsAreCounted: boolean;
   /** A link on which nothing moves is given up. */
   readonly stallsAreNoticed: boolean;
-  /** A position names what a client may have seen before the log had it. */
-  readonly earlyIsNamed: boolean;
   /** A node does not get its own entries back. */
   readonly ownFramesAreLeftOut: boolean;
 
@@ -87,7 +85,6 @@ export const ALL_RULES: Rules = {
   wantedIsGiven: true,
   donationsAreCounted: true,
   stallsAreNoticed: true,
-  earlyIsNamed: true,
   ownFramesAreLeftOut: true,
   absentIsBuried: true,
   followedHorizonIsAdopted: true,

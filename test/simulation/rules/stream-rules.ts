@@ -7,7 +7,7 @@ import type { ClusterParts } from "../parts.ts";
 import type { Nats } from "../stream/nats.ts";
 import type { ProcessState } from "../stream/stream-parts.ts";
 import { lateWriters, streamsSetBack } from "./circumstances.ts";
-import { without, type Rule } from "./rule.ts";
+import type { Rule } from "./rule.ts";
 
 /** Parts whose logs have a rule switched off. */
 function off(rule: keyof StreamRules): ClusterParts {
@@ -146,13 +146,5 @@ export const STREAM_RULES: readonly Rule[] = [
     directories: 2,
     seed: 1,
     parts: () => ({ stream: { committed: () => Infinity } }),
-  },
-  {
-    rule: "a position names what a client may have seen before the log had it",
-    off: "it names a place in the log, and the node's own outbox",
-    faults: "stream",
-    directories: 2,
-    seed: 10,
-    parts: () => without("earlyIsNamed"),
   },
 ];

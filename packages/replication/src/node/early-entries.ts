@@ -44,7 +44,7 @@ interface EarlyFrame {
 /** What of a node's context is needed. */
 type EarlyContext = Pick<
   NodeContext,
-  "store" | "limits" | "clock" | "deadlines" | "stamps" | "admitted" | "events" | "rules"
+  "store" | "limits" | "clock" | "deadlines" | "stamps" | "admitted" | "events"
 >;
 
 /** The outboxes that frames may be of at a time: a position names all of them. */
@@ -76,7 +76,7 @@ export class EarlyEntries {
 
   /** The outboxes of the frames that are here, with the last position of each. The same list as long as they are the same. */
   get places(): readonly OutboxPlace[] {
-    return this.#context.rules.earlyIsNamed ? this.#places : NOWHERE;
+    return this.#places;
   }
 
   /** The keys of what is here, in no order. */
