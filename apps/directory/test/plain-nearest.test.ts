@@ -65,6 +65,14 @@ it.each([
   expect(reads()).toBe(0);
 });
 
+it("goes to the app where nobody tells the directory who is there", async () => {
+  const { plain, node, reads } = await bothWays(serviceOf(CITIES, { unheardMs: () => 7_900 }));
+  expect(await expectSameAnswers([NEAREST], plain, node)).toMatch(
+    /^HTTP\/1.1 200.*\r\nage: 7\r\n/is,
+  );
+  expect(reads()).toBe(0);
+});
+
 it("is in ASCII, whatever URL a node names, and says the same", async () => {
   const url = "http://größe.example";
   const { plain, node, reads } = await bothWays(serviceOf([memberOf({ id: "a", url })]));

@@ -48,7 +48,8 @@ export function nearestReads(service: DirectoryService, style: AnswerStyle): Pla
   const answers = new NearestAnswers(service, style);
   return ({ path }) => {
     if (!path.startsWith(PREFIX) || service.notReady() !== undefined) return undefined;
-    return answers.of(path);
+    // The app says how old the answer is.
+    return service.unheardMs() === undefined ? answers.of(path) : undefined;
   };
 }
 
