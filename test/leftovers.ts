@@ -1,11 +1,12 @@
 /**
  * Fails a file of tests that leaves something behind: a process runs many files, and what one leaves, another would notice. Counts
  * what keeps the event loop alive (servers, child processes, timers) before and after the file, and asks of
- * each temporary folder that the file made whether it is gone.
+ * each temporary folder that the file made whether it is gone. Flags of V8 must be what they were: with others, it takes no code cache of another process.
  */
 import fs, { existsSync } from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
 import { setTimeout as wait } from "node:timers/promises";
+import { cachedDataVersionTag } from "node:v8";
 
 import { afterAll } from "vitest";
 
@@ -39,6 +40,7 @@ fs.mkdtempSync = ((...args: Parameters<typeof mkdtempSync>) => {
 syncBuiltinESMExports();
 
 const before = resources();
+const flagsBefore = cachedDataVersionTag();
 
 function leftovers(): string[] {
   const left = [...folders].filter((folder) => existsSync(folder));
@@ -46,6 +48,7 @@ function leftovers(): string[] {
     const more = count - (before.get(kind) ?? 0);
     if (more > 0) left.push(`${more} × ${kind}`);
   }
+  if (cachedDataVersionTag() !== flagsBefore) left.push("other flags of V8");
   return left;
 }
 

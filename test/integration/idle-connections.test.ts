@@ -28,6 +28,7 @@ const STREAMS = /\/watch$/;
 
 setFlagsFromString("--expose-gc");
 const collect = runInNewContext("gc") as () => void;
+setFlagsFromString("--no-expose-gc");
 
 /** What is in use in this process, in bytes. */
 function usedBytes(): number {

@@ -138,6 +138,7 @@ describe("memory", () => {
   it("is flat over an hour of churn", () => {
     setFlagsFromString("--expose-gc");
     const gc = runInNewContext("gc") as () => void;
+    setFlagsFromString("--no-expose-gc");
     const clock = new FakeClock();
     const cache = new TlruCache<string, { id: number }>({
       maxEntries: 20_000,

@@ -103,6 +103,7 @@ describe("the timer", () => {
   it("does not keep alive a cache that nobody holds", async () => {
     setFlagsFromString("--expose-gc");
     const gc = runInNewContext("gc") as () => void;
+    setFlagsFromString("--no-expose-gc");
     const clock = new FakeClock();
     const held = new WeakRef(
       ((): object => {

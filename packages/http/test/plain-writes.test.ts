@@ -27,7 +27,9 @@ const put = (body = "abc", ...lines: readonly string[]): string =>
 
 function garbageCollector(): () => void {
   setFlagsFromString("--expose-gc");
-  return runInNewContext("gc") as () => void;
+  const collect = runInNewContext("gc") as () => void;
+  setFlagsFromString("--no-expose-gc");
+  return collect;
 }
 
 /** A write that has begun below node:http. */

@@ -24,6 +24,7 @@ it("frames that are durable and do not fit are dropped, oldest first, and those 
 it("what is dropped is not held: a process keeps no more than the bound, and half as much for its collector", () => {
   setFlagsFromString("--expose-gc");
   const collect = runInNewContext("gc") as () => void;
+  setFlagsFromString("--no-expose-gc");
   const heldBytes = (): number => {
     collect();
     const { heapUsed, arrayBuffers } = process.memoryUsage();

@@ -38,6 +38,7 @@ it("does what an array does, however it is used", () => {
 it("holds nothing that was removed", async () => {
   setFlagsFromString("--expose-gc");
   const collect = runInNewContext("gc") as () => void;
+  setFlagsFromString("--no-expose-gc");
   const fifo = new Fifo<object>();
   let gone = 0;
   const registry = new FinalizationRegistry(() => (gone += 1));
