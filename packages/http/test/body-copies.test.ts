@@ -27,6 +27,7 @@ describe("copies of bodies", () => {
             expect(buffer.byteLength).toBe(byteLength > 1_024 ? byteLength : 16 * 1024);
         },
       ),
+      { examples: [[[new Uint8Array(0)]]] },
     ));
 
   it("are copied once more for a request that may wait for long", () => {
