@@ -20,8 +20,8 @@ export interface LogState extends DirectoryLog {
     done: Done,
     place?: StreamPlace,
   ): void;
-  /** Makes a place durable that comes with no record, in order with `append`. */
-  moveTo(place: StreamPlace, done: Done): void;
+  /** Makes the epochs of the stream durable, in order with `append`. They replace those that are known. */
+  saveEpochs(epochs: DirectoryLog["epochs"], done: Done, place: StreamPlace): void;
   /** Finishes what was appended, then lets go of the files. */
   close(): Promise<void>;
   /** Stops at once: what is not durable is given up, without a call of its `done`. */

@@ -5,7 +5,7 @@ import type { StreamPlace } from "@meridian/store";
 import { Lineage, placeWithin, readPlace } from "./lineage.ts";
 import type { LogState } from "./log-state.ts";
 import type { LogStream, StoredMessage } from "./log-stream.ts";
-import { decodeRecord, RecordParts } from "./records.ts";
+import { decodeEpoch, decodeRecord, RecordParts } from "./records.ts";
 import { ALL_STREAM_RULES, type StreamRules } from "./rules.ts";
 import { applyRecord } from "./stream-log.ts";
 
@@ -121,7 +121,7 @@ export class Replay {
     this.#counted = place;
     if (subject === "epoch") {
       this.#parts.drop();
-      return this.#state.moveTo(place, done);
+      return this.#state.saveEpochs(decodeEpoch(data).epochs, done, place);
     }
     const wholes = this.#parts.take(data);
     const from = this.#has;

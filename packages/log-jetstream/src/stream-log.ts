@@ -333,7 +333,7 @@ export class StreamLog<State extends LogState = SqliteDirectoryLog> implements D
       this.#abandonRestating = reject;
       const stored: Stored = (failure, place) => {
         if (failure !== undefined) return done(failure);
-        this.state.moveTo(place, done);
+        this.state.saveEpochs(record.epochs, done, place);
       };
       this.#writer.append(encodeEpoch(record), stored, "epoch");
     });

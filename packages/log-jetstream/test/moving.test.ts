@@ -112,6 +112,38 @@ describe("a log that moves from its data folder into empty streams", () => {
   });
 });
 
+it("a log that has left its stream has the epochs of the stream, whichever directories wrote it", async () => {
+  const { stream, data, other } = names("stream", "data", "other");
+  const begun = await fill(data);
+  const first = await open(stream, data);
+  await append(first, 2, [entry("c", 3)]);
+  await kept(stream);
+  await first.close();
+  // From the snapshot, and what the stream has behind it.
+  const second = await open(stream, other);
+  await append(second, 3, [entry("d", 4)]);
+  await append(second, 4, [entry("e", 5)]);
+  await second.close();
+  // An opening that begins no epoch in the stream.
+  await (await openDirectoryLog(storeOptions(other))).close();
+  const third = await open(stream, other);
+  await append(third, 5, [entry("f", 6)]);
+  await third.close();
+  const state = await openDirectoryLog(storeOptions(other));
+  await promised((done) => state.leaveStream(done));
+  await state.close();
+  const again = await openDirectoryLog(storeOptions(other));
+  onTestFinished(() => again.close());
+  expect(again.epochs).toEqual([
+    [begun.epoch, 0],
+    [first.epoch, 2],
+    [second.epoch, 3],
+    [third.epoch, 5],
+    [state.epoch, 6],
+    [again.epoch, 6],
+  ]);
+});
+
 it("a log that has left its stream is the same log in its data folder, and does not come back into that stream", async () => {
   const { stream, data } = names("stream", "data");
   const log = await open(stream, data);

@@ -10,6 +10,7 @@ import {
   type Cursor,
   type HorizonState,
   type LogFrame,
+  type OutboxMark,
 } from "@meridian/protocol";
 import type { LogDoubt } from "@meridian/ports";
 import type Database from "better-sqlite3";
@@ -39,12 +40,6 @@ interface State {
   gaps: number;
   purgedThrough: number;
   stateDirty: boolean;
-}
-
-interface Mark {
-  readonly position: number;
-  readonly sequence: number;
-  readonly highestTime: number;
 }
 
 interface Totals {
@@ -79,6 +74,12 @@ export function readLogState(database: Database.Database): LogStateRow {
   return row;
 }
 
+/** The last sequence that the log has. */
+export function readLastSequence(database: Database.Database): number {
+  const last = database.prepare<[], number | null>("SELECT max(id) FROM journal").pluck().get();
+  return last ?? readLogState(database).foldedThrough;
+}
+
 /** Reads the state of the horizon, of which the state row has a part. */
 export function readHorizonState(
   database: Database.Database,
@@ -105,7 +106,7 @@ class DirectoryJournal implements Journal<DirectoryWrite, DirectoryCommit> {
   readonly #sql: Statements;
   readonly #members: MemberWriter;
   readonly #doubt: (doubt: LogDoubt | null) => void;
-  readonly #marks = new Map<number, Mark>();
+  readonly #marks = new Map<number, OutboxMark>();
   #followed: Cursor[] = [];
   #compared: Cursor[] = [];
   #place: StreamPlace | undefined;
@@ -171,13 +172,16 @@ class DirectoryJournal implements Journal<DirectoryWrite, DirectoryCommit> {
   write(write: DirectoryWrite): void {
     if (write.place !== undefined) this.#place = write.place;
     switch (write.kind) {
-      case "place":
-        break;
       case "leave":
         this.#sql.leave.run();
+        this.#writeEpoch(write.epoch, this.#state.through);
         break;
       case "epoch":
-        this.#writeEpoch(write.epoch);
+        this.#writeEpoch(write.epoch, this.#state.through);
+        break;
+      case "epochs":
+        this.#sql.deleteEpochs.run();
+        for (const [epoch, after] of write.epochs) this.#writeEpoch(epoch, after);
         break;
       case "frame":
         this.#writeFrame(write);
@@ -197,8 +201,8 @@ class DirectoryJournal implements Journal<DirectoryWrite, DirectoryCommit> {
     }
   }
 
-  #writeEpoch(epoch: number): void {
-    this.#sql.insertEpoch.run(epoch, this.#state.through);
+  #writeEpoch(epoch: number, after: number): void {
+    this.#sql.insertEpoch.run(epoch, after);
     // A node whose epoch is older than the remembered ones reconciles.
     this.#sql.forgetEpochs.run(EPOCHS_MAX);
   }
@@ -327,6 +331,7 @@ interface Statements {
   readonly rowsAfter: Database.Statement<[number], JournalRow>;
   readonly saveState: Database.Statement<[number, number, number]>;
   readonly admit: Database.Statement<[number]>;
+  readonly deleteEpochs: Database.Statement<[]>;
   readonly leave: Database.Statement<[]>;
   readonly place: Database.Statement<[number, string]>;
   readonly saveHorizon: Database.Statement<[number, number]>;
@@ -339,6 +344,7 @@ function prepare(database: Database.Database): Statements {
     FROM journal ORDER BY id`;
   return {
     insertEpoch: database.prepare("INSERT INTO epochs (epoch, after) VALUES (?, ?)"),
+    deleteEpochs: database.prepare("DELETE FROM epochs"),
     forgetEpochs: database.prepare(
       "DELETE FROM epochs WHERE id <= (SELECT max(id) FROM epochs) - ?",
     ),
@@ -392,6 +398,14 @@ function prepare(database: Database.Database): Statements {
 /** The highest stamp time that was durably admitted; 0 for none. */
 export function readAdmitted(database: Database.Database): number {
   return database.prepare<[], number>("SELECT time FROM admitted").pluck().get() ?? 0;
+}
+
+/** What the log has of each outbox, by incarnation. */
+export function readMarks(database: Database.Database): Map<number, OutboxMark> {
+  const marks = database.prepare<[], OutboxMark & { readonly incarnation: number }>(
+    "SELECT incarnation, position, sequence, highest_time AS highestTime FROM marks",
+  );
+  return new Map([...marks.iterate()].map(({ incarnation, ...mark }) => [incarnation, mark]));
 }
 
 /** Each epoch that is remembered, with the sequence before its first, oldest first. */

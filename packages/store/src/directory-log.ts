@@ -14,7 +14,14 @@ import type { DirectoryLog, Done, EntryMark, LogDoubt, SummaryPage } from "@meri
 import { randomIdentity } from "@meridian/runtime";
 import type Database from "better-sqlite3";
 import type { DiskBytes } from "./disk.ts";
-import { readAdmitted, readEpochs, readHorizonState, readLogState } from "./directory-journal.ts";
+import {
+  readAdmitted,
+  readEpochs,
+  readHorizonState,
+  readLastSequence,
+  readLogState,
+  readMarks,
+} from "./directory-journal.ts";
 import { readCursors } from "./cursor-table.ts";
 import { doubtRestored, readDoubt } from "./doubt-table.ts";
 import { readPlace, type StreamPlace } from "./stream-place.ts";
@@ -28,21 +35,21 @@ import { UnsavedFrames } from "./redo/unsaved-frames.ts";
 import type { StoreOptions } from "./store-options.ts";
 import type { StoreStats } from "./store-stats.ts";
 import { otherWork, ROWS_PER_TURN } from "./turns.ts";
+import { UnfoldedFrames, type UnfoldedFrame } from "./unfolded-frames.ts";
 import type { WriterClient } from "./writer-client.ts";
-import type { DirectoryCommit, DirectoryWrite, PurgeScope } from "./writer-messages.ts";
+import {
+  isSameScope,
+  type DirectoryCommit,
+  type DirectoryWrite,
+  type Epochs,
+  type PurgeScope,
+} from "./writer-messages.ts";
 
 type Parts = StoreParts<DirectoryWrite, DirectoryCommit>;
 
 interface Settling {
   readonly through: number;
   readonly done: Done;
-}
-
-/** The sizes of the frames that are not folded yet. */
-interface UnfoldedFrame {
-  readonly through: number;
-  readonly count: number;
-  readonly bytes: number;
 }
 
 interface KeptFrame extends UnfoldedFrame {
@@ -83,7 +90,6 @@ export function openDirectoryLog(options: DirectoryLogOptions): Promise<SqliteDi
 /** The directory's durable state in SQLite. */
 export class SqliteDirectoryLog implements DirectoryLog {
   readonly logId: number;
-  readonly epochs: readonly (readonly [epoch: number, after: number])[];
   /** Drawn each time the log is opened. */
   readonly epoch: number;
   readonly #parts: Parts;
@@ -93,10 +99,11 @@ export class SqliteDirectoryLog implements DirectoryLog {
   readonly #purgedThrough: Database.Statement<[], number>;
   #horizonState: HorizonState;
   #permitted: PurgeScope = { horizon: 0, through: 0 };
-  readonly #marks = new Map<number, OutboxMark>();
+  readonly #marks: Map<number, OutboxMark>;
   readonly #members: Map<string, RememberedMember>;
   #followed: readonly Cursor[];
   #compared: readonly Cursor[];
+  #epochs: Epochs;
   #place: StreamPlace | undefined;
   #doubt: LogDoubt | null;
   readonly #unsaved: UnsavedFrames<LogFrame>;
@@ -105,9 +112,7 @@ export class SqliteDirectoryLog implements DirectoryLog {
   #foldedThrough: number;
   #highestTime = 0;
   #admittedTime: number;
-  #unfolded: UnfoldedFrame[] = [];
-  #unfoldedEntries = 0;
-  #unfoldedBytes = 0;
+  readonly #unfolded = new UnfoldedFrames();
   #settling: Settling[] = [];
   #onBegun: ((failure?: MeridianError) => void) | undefined;
 
@@ -122,8 +127,8 @@ export class SqliteDirectoryLog implements DirectoryLog {
     this.#horizonState = readHorizonState(database, state);
     this.#purgedThrough = database.prepare<[], number>("SELECT purged_through FROM state").pluck();
     this.#foldedThrough = state.foldedThrough;
-    this.#committedThrough = lastSequence(database);
-    this.epochs = [...readEpochs(database), [epoch, this.#committedThrough]];
+    this.#committedThrough = readLastSequence(database);
+    this.#epochs = [...readEpochs(database), [epoch, this.#committedThrough]];
     this.#appendedThrough = this.#committedThrough;
     this.#unsaved = new UnsavedFrames<LogFrame>(this.#committedThrough);
     this.#reader = new LogReader(database, this.#unsaved, onDamaged);
@@ -133,7 +138,7 @@ export class SqliteDirectoryLog implements DirectoryLog {
     this.#doubt = readDoubt(database);
     this.#admittedTime = readAdmitted(database);
     this.#members = new Map(readMembers(database).map((member) => [member.id, member]));
-    this.#readMarks(database);
+    this.#marks = readMarks(database);
     this.#writer = parts.connect({
       onCommitted: ({ journalThrough }) => this.#unsaved.save(journalThrough),
       onFailed: () => {
@@ -164,7 +169,7 @@ export class SqliteDirectoryLog implements DirectoryLog {
       const frames = rows.all(after, ROWS_PER_TURN);
       for (const { highestTime, ...frame } of frames) {
         this.#highestTime = Math.max(this.#highestTime, highestTime);
-        if (frame.through > this.#foldedThrough) this.#addUnfolded(frame);
+        if (frame.through > this.#foldedThrough) this.#unfolded.add(frame);
         after = frame.through;
       }
       if (frames.length < ROWS_PER_TURN) break;
@@ -181,12 +186,20 @@ export class SqliteDirectoryLog implements DirectoryLog {
     return this.#admittedTime;
   }
 
-  /** For `openDirectoryLog`: resolves once the epoch is durable, or waits for the disk as everything after it will. */
-  begin(): Promise<void> {
-    return new Promise((resolve, reject) => {
+  /**
+   * For `openDirectoryLog`: resolves once the epoch is durable, or waits for the disk as everything after it will. A log that is made from a stream
+   * has the epochs of the stream: this one is among them once the stream has its begin, or once the log has left the stream.
+   */
+  async begin(): Promise<void> {
+    if (this.#place !== undefined) return;
+    await new Promise<void>((resolve, reject) => {
       this.#onBegun = (failure) => (failure === undefined ? resolve() : reject(failure));
       this.#writer.append({ kind: "epoch", epoch: this.epoch }, () => {}, this.#onBegun);
     });
+  }
+
+  get epochs(): Epochs {
+    return this.#epochs;
   }
 
   get committedThrough(): number {
@@ -207,14 +220,24 @@ export class SqliteDirectoryLog implements DirectoryLog {
     return this.#place;
   }
 
-  /** Makes a place durable that comes with no record, in order with `append`. */
-  moveTo(place: StreamPlace, done: Done): void {
-    this.#writer.append({ kind: "place", place }, this.#reaching(place), done);
+  /** Makes the epochs of the stream durable, in order with `append`. They replace those that are known. */
+  saveEpochs(epochs: Epochs, done: Done, place: StreamPlace): void {
+    this.#writer.append(
+      { kind: "epochs", epochs, place },
+      this.#reaching(place, () => {
+        this.#epochs = epochs;
+      }),
+      done,
+    );
   }
 
-  /** Makes durable, in order with `append`, that the log is not made from a stream any more. */
+  /** Makes durable, in order with `append`, that the log is not made from a stream any more, and goes on alone in its epoch. */
   leaveStream(done: Done): void {
-    this.#writer.append({ kind: "leave" }, () => (this.#place = undefined), done);
+    this.#writer.append(
+      { kind: "leave", epoch: this.epoch },
+      () => (this.#place = undefined),
+      done,
+    );
   }
 
   get members(): readonly RememberedMember[] {
@@ -274,7 +297,7 @@ export class SqliteDirectoryLog implements DirectoryLog {
         if (followed !== undefined) this.#follow(followed, compared);
         this.#committedThrough = through;
         if (through > this.#foldedThrough && through > after) {
-          this.#addUnfolded({ through, count, bytes });
+          this.#unfolded.add({ through, count, bytes });
         }
         if (through > after) this.#unsaved.add(through, frameOfRow(frame));
         const known = this.#marks.get(incarnation)?.position ?? 0;
@@ -409,12 +432,12 @@ export class SqliteDirectoryLog implements DirectoryLog {
     return this.#table.mark(key);
   }
 
-  /** Plain numbers, for `/status`. */
   /** The disk of the database; undefined if the platform does not say. */
   disk(): DiskBytes | undefined {
     return this.#parts.disk();
   }
 
+  /** Plain numbers, for `/status`. */
   stats(): StoreStats & {
     /** Everything that was purgeable under `horizon`, and ordered `through` there, has been removed. */
     readonly swept: PurgeScope;
@@ -422,9 +445,9 @@ export class SqliteDirectoryLog implements DirectoryLog {
     const inTable = this.#table.size;
     return {
       ...this.#parts.stats(),
-      entries: inTable === null ? null : inTable + this.#unfoldedEntries,
-      unfoldedEntries: this.#unfoldedEntries,
-      unfoldedBytes: this.#unfoldedBytes,
+      entries: inTable === null ? null : inTable + this.#unfolded.entries,
+      unfoldedEntries: this.#unfolded.entries,
+      unfoldedBytes: this.#unfolded.bytes,
       purging: !isSameScope(this.#permitted, this.#writer.purged),
       swept: this.#writer.purged,
     };
@@ -456,17 +479,9 @@ export class SqliteDirectoryLog implements DirectoryLog {
     for (const { done } of this.#settling.splice(0)) done(failure);
   }
 
-  /** Of what is folded, only the sizes of frames were kept, so that all of them are forgotten at once. */
   #folded(through: number): number {
     this.#foldedThrough = through;
-    let count = 0;
-    for (const frame of this.#unfolded) {
-      if (frame.through > through) break;
-      this.#unfoldedEntries -= frame.count;
-      this.#unfoldedBytes -= frame.bytes;
-      count += 1;
-    }
-    this.#unfolded.splice(0, count);
+    this.#unfolded.fold(through);
     this.#endSettling();
     return 0;
   }
@@ -476,26 +491,4 @@ export class SqliteDirectoryLog implements DirectoryLog {
       (this.#settling[0]?.through ?? Infinity) <= this.#foldedThrough;
     while (isFirstSettled()) this.#settling.shift()?.done();
   }
-
-  #addUnfolded(frame: UnfoldedFrame): void {
-    this.#unfolded.push(frame);
-    this.#unfoldedEntries += frame.count;
-    this.#unfoldedBytes += frame.bytes;
-  }
-
-  #readMarks(database: Database.Database): void {
-    const marks = database.prepare<[], OutboxMark & { readonly incarnation: number }>(
-      "SELECT incarnation, position, sequence, highest_time AS highestTime FROM marks",
-    );
-    for (const { incarnation, ...mark } of marks.iterate()) this.#marks.set(incarnation, mark);
-  }
-}
-
-function isSameScope(a: PurgeScope, b: PurgeScope): boolean {
-  return a.horizon === b.horizon && a.through === b.through;
-}
-
-function lastSequence(database: Database.Database): number {
-  const last = database.prepare<[], number | null>("SELECT max(id) FROM journal").pluck().get();
-  return last ?? readLogState(database).foldedThrough;
 }

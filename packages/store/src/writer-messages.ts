@@ -50,15 +50,18 @@ export interface QuarantineWrite {
   readonly block: Uint8Array;
 }
 
+/** Epochs of a log, each with the sequence before its first. */
+export type Epochs = readonly (readonly [epoch: number, after: number])[];
+
 /** What is written into the directory's database, and the message of a stream that it came with. */
 export type DirectoryWrite = (
   | LogRecord
   /** The log is open anew: what follows is of this epoch. */
   | { readonly kind: "epoch"; readonly epoch: number }
-  /** Only brings its place. */
-  | { readonly kind: "place" }
-  /** The log is not made from a stream any more. */
-  | { readonly kind: "leave" }
+  /** The epochs of the stream that the log is made from, oldest first. They replace those that are known. */
+  | { readonly kind: "epochs"; readonly epochs: Epochs }
+  /** The log is not made from a stream any more: what follows is of this epoch. */
+  | { readonly kind: "leave"; readonly epoch: number }
 ) & { readonly place?: StreamPlace };
 
 /** A failure on its way between threads. */
@@ -90,6 +93,10 @@ export interface DirectoryCommit {
 export interface PurgeScope {
   readonly horizon: number;
   readonly through: number;
+}
+
+export function isSameScope(a: PurgeScope, b: PurgeScope): boolean {
+  return a.horizon === b.horizon && a.through === b.through;
 }
 
 /** What the writer thread is asked. Its first request is `open`, its last is `close`. */

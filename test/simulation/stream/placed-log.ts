@@ -28,6 +28,8 @@ export class PlacedLog extends TracedLog implements LogState {
   constructor(disk: PlacedDisk, epoch: number, schedule: ScheduleCommit) {
     super(disk, epoch, schedule, BOUNDS.logFrames);
     this.#disk = disk;
+    // The epochs of one that is made from a stream are the stream's.
+    if (disk.place !== undefined) disk.epochs.pop();
   }
 
   get place(): StreamPlace | undefined {
@@ -69,8 +71,12 @@ export class PlacedLog extends TracedLog implements LogState {
     });
   }
 
-  moveTo(place: StreamPlace, done: Done): void {
-    this.settle(this.#reaching(place, done));
+  saveEpochs(epochs: LogState["epochs"], done: Done, place: StreamPlace): void {
+    this.settle((failure) => {
+      this.#disk.epochs = [...epochs];
+      this.#reach(place);
+      done(failure);
+    });
   }
 
   close(): Promise<void> {
