@@ -1,6 +1,7 @@
 /** A directory that serves nodes beside the one that writes the log, without sockets and streams. */
 import { capabilities, encodeMessage, type LogFrame } from "@meridian/protocol";
 import { DIRECTORY_LIMITS } from "@meridian/replication";
+import { heartbeatOf } from "@meridian/testkit";
 import { describe, expect, it } from "vitest";
 
 import { ServingRig } from "./serving-rig.ts";
@@ -17,6 +18,16 @@ describe("a node that writes by conditions", () => {
     rig.uplink.lose();
     rig.propose(here, 2);
     expect(here.of("decided").at(-1)).toMatchObject({ id: 2, code: "CONDITIONS_UNAVAILABLE" });
+  });
+
+  it("may have the frame from the stream, and say so, before the writer hears that it is durable", () => {
+    const rig = new ServingRig();
+    const here = rig.join("here", 1);
+    rig.propose(here, 1);
+    here.say(heartbeatOf({ nowMs: rig.clock.nowMs(), appliedThrough: 1 }));
+    expect(here.closed).toBeUndefined();
+    here.say(heartbeatOf({ nowMs: rig.clock.nowMs(), appliedThrough: 2 }));
+    expect(here.closed).toMatchObject({ code: 4400, reason: expect.stringContaining("at most 1") });
   });
 });
 

@@ -212,9 +212,10 @@ export class DirectorySession implements ApplyingNode {
     return this.#link.bufferedBytes;
   }
 
-  /** Sequences that have been ordered and not yet sent to this node. */
+  /** Sequences that have gone out and were not yet sent to this node. */
   get unsent(): number {
-    return this.#feed === undefined ? 0 : this.#host.sequencer.head - this.#feed.sentThrough;
+    if (this.#feed === undefined) return 0;
+    return Math.max(0, this.#host.sequencer.head - this.#feed.sentThrough);
   }
 
   onMessage(message: string | Uint8Array): void {

@@ -3,14 +3,17 @@ import type { FeedStart } from "@meridian/ports";
 import type { Sequencer } from "../order/sequencer.ts";
 import type { NodeFeed } from "./feed.ts";
 
-/** Stands for the feed of a node that another directory feeds: what is ordered here may have reached the node by that way. */
+/**
+ * Stands for the feed of a node that another directory feeds. That one sends what the stream has, and the stream has it before this directory hears so. So all that is
+ * ordered here may have reached the node, also what goes out to the nodes of this directory only once it is durable.
+ */
 export class FeedElsewhere implements NodeFeed {
-  readonly #sequencer: Pick<Sequencer, "head">;
+  readonly #sequencer: Pick<Sequencer, "ordered">;
   readonly #after: number;
 
   /** Says from where on the other directory is to feed the node. */
   constructor(
-    sequencer: Pick<Sequencer, "head">,
+    sequencer: Pick<Sequencer, "ordered">,
     start: FeedStart,
     feed: (start: FeedStart) => void,
   ) {
@@ -20,7 +23,7 @@ export class FeedElsewhere implements NodeFeed {
   }
 
   get sentThrough(): number {
-    return Math.max(this.#after, this.#sequencer.head);
+    return Math.max(this.#after, this.#sequencer.ordered);
   }
 
   push(): void {}
