@@ -44,6 +44,7 @@ const NAMES = "only declares or hands on such a function";
 
 /** By file: how many callbacks are deferred there, and what catches them. */
 const KNOWN: Readonly<Record<string, readonly [number, string]>> = {
+  "apps/directory/src/beside.ts": [1, OWN],
   "apps/directory/src/http/node-news.ts": [3, LOGS],
   "apps/directory/src/http/node-progress.ts": [2, OWN],
   "apps/directory/src/link-tokens.ts": [1, STEP],
@@ -53,6 +54,7 @@ const KNOWN: Readonly<Record<string, readonly [number, string]>> = {
   "apps/directory/src/start-directory.ts": [1, NAMES],
   "apps/region/src/ask-status.ts": [1, SETTLES],
   "apps/region/src/directory-finder.ts": [1, STEP],
+  "apps/region/src/directory-learner.ts": [1, STEP],
   "apps/region/src/listeners/http/put-path.ts": [1, ANSWERS],
   "apps/region/src/listeners/ws/client-socket.ts": [3, ANSWERS],
   "apps/region/src/listeners/ws/socket-listener.ts": [2, OWN],

@@ -119,7 +119,7 @@ describe("every option", () => {
     expect(new Set(names).size).toBe(names.length);
   });
 
-  it("that both programs have has one description, except the id and the place", () => {
+  it("that both programs have has one description, except the id, the place and the URL", () => {
     const { directory, region } = PROGRAM_OPTIONS;
     const shared = directory.filter(({ name }) => region.some((row) => row.name === name));
     const differing = shared.filter((row) => {
@@ -127,7 +127,7 @@ describe("every option", () => {
       return other?.description !== row.description;
     });
     expect(shared.length).toBeGreaterThan(8);
-    expect(differing.map(({ name }) => name)).toEqual(["id", "lat", "lon"]);
+    expect(differing.map(({ name }) => name)).toEqual(["id", "lat", "lon", "url"]);
   });
 
   it("has a default that its own check accepts", () => {

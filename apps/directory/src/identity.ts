@@ -3,20 +3,36 @@ import { consoleFolder } from "@meridian/console";
 import type { DirectoryFlags } from "@meridian/options";
 import { checkCoordinates, MeridianError, type Coordinates } from "@meridian/protocol";
 
+import type { DirectoryWord } from "./beside.ts";
 import type { DirectoryService } from "./http/directory-service.ts";
 import { programVersion } from "./version.ts";
 
-type Identity = Pick<DirectoryService, "id" | "place" | "cluster" | "version" | "consoleFolder">;
+type Identity = Pick<
+  DirectoryService,
+  "id" | "url" | "place" | "cluster" | "version" | "consoleFolder"
+>;
 
 /** The members of `DirectoryService` that describe the directory itself. */
 export function identityOf({
   id,
+  url,
   place,
   cluster,
   noConsole,
-}: Pick<DirectoryFlags, "cluster" | "noConsole"> & Pick<Identity, "id" | "place">): Identity {
+}: Pick<DirectoryFlags, "cluster" | "noConsole"> &
+  Pick<Identity, "id" | "url" | "place">): Identity {
   const folder = noConsole ? undefined : consoleFolder();
-  return { id, place, cluster, version: programVersion(), consoleFolder: folder };
+  return { id, url, place, cluster, version: programVersion(), consoleFolder: folder };
+}
+
+/** What a directory tells others of itself; undefined if its options do not say where it is reached. */
+export function wordOf({
+  id,
+  url,
+  lat,
+  lon,
+}: Pick<DirectoryFlags, "id" | "url" | "lat" | "lon">): DirectoryWord | undefined {
+  return url === null ? undefined : { id, url, lat, lon };
 }
 
 /**

@@ -1,6 +1,7 @@
 import type {
   FollowedLog,
   RelayHostEvents,
+  RelayWire,
   SnapshotNews,
   StandbyServer,
 } from "@meridian/log-jetstream";
@@ -41,6 +42,8 @@ export interface LogPlace extends Pick<
   readonly onLost: (failure: MeridianError) => void;
   /** Called once if another directory writes the log, so that this one waits. */
   readonly onStandby?: (() => void) | undefined;
+  /** Told once how packets get to the other directories of the stream. */
+  readonly onConnected?: ((wire: RelayWire) => void) | undefined;
   /** Begins to serve nodes while another directory writes the log. */
   readonly serveBeside?: ((log: FollowedLog) => Promise<StandbyServer>) | undefined;
   /** Called while the stream gives no answer and another directory may write it: nodes are better off there. */
@@ -58,7 +61,7 @@ export function isInStream({ log }: Pick<LogPlace, "log">): boolean {
 /** Opens the log. In a stream, this waits while another directory writes it. */
 export async function openLog(place: LogPlace): Promise<OpenLog> {
   const { log: address, logCredentials, cluster, store, ...listeners } = place;
-  const { onLost, onStandby, serveBeside, onCutOff } = listeners;
+  const { onLost, onStandby, onConnected, serveBeside, onCutOff } = listeners;
   if (address === null || address === IN_FOLDER) return openInFolder(store, address !== null);
   // Only who uses NATS pays for loading it.
   const { openStreamLog } = await import("@meridian/log-jetstream");
@@ -73,6 +76,7 @@ export async function openLog(place: LogPlace): Promise<OpenLog> {
     store,
     onLost,
     onStandby,
+    onConnected,
     serveBeside,
     onCutOff,
   });

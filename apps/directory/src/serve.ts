@@ -26,6 +26,7 @@ import { DATABASE_NAMES, LiveBackup, registerStore } from "@meridian/store";
 import { registerBuild, registerProcess } from "@meridian/supervision";
 import { LINK_BYTES_MAX, LinkListener, type LinkCuts } from "@meridian/transport";
 
+import type { DirectoriesBeside } from "./beside.ts";
 import { directoryHandlers } from "./http/directory-listener.ts";
 import type { DirectoryService } from "./http/directory-service.ts";
 import { NodeNews } from "./http/node-news.ts";
@@ -91,6 +92,7 @@ export type Settled = DirectoryOptions &
     readonly security: Security;
     readonly metrics: Metrics;
     readonly place: Coordinates | undefined;
+    readonly beside: DirectoriesBeside;
   };
 
 /** What may change while it runs. */
@@ -137,6 +139,7 @@ export function serve(
     clock,
     logger,
     info: () => directory.info(),
+    beside: () => options.beside.known,
     acceptLoss: () => operations().acceptLoss(),
     unheardMs,
     notReady: () => leaving ?? health.damage ?? directory.notReady,

@@ -24,7 +24,8 @@ import { Security } from "@meridian/security";
 import { DATABASE_NAMES, type StoreTuning } from "@meridian/store";
 import { dialLink, linkCuts, type LinkCuts } from "@meridian/transport";
 
-import { placeOf } from "./identity.ts";
+import { DirectoriesBeside } from "./beside.ts";
+import { placeOf, wordOf } from "./identity.ts";
 import { LogHealth } from "./log-health.ts";
 import { learnRevocations } from "./log-pages.ts";
 import { IN_FOLDER, isInStream, openLog, type OpenLog } from "./open-log.ts";
@@ -109,12 +110,9 @@ export async function startDirectory(given: DirectoryOptions): Promise<RunningDi
   // The address first: a directory that cannot have it must not begin a new epoch of the log.
   await server.listen(options.host, options.port);
   const { url } = server;
-  const settled = { ...options, clock, random, security, metrics, place };
-  const changing: Changing = {
-    slow: new SlowRequests(clock, logger, options.slowRequest ?? Infinity),
-    lag: { maxMs: options.lagMax },
-    limits: rateLimitsOf(settled),
-  };
+  const beside = new DirectoriesBeside(wordOf(options), clock);
+  const settled = { ...options, clock, random, security, metrics, place, beside };
+  const changing = changingOf(settled);
   const reload: RunningDirectory["reload"] = (changed) => {
     if (changed !== undefined) change({ ...changing, server, logger }, changed);
     return security.reload(changed);
@@ -134,19 +132,21 @@ export async function startDirectory(given: DirectoryOptions): Promise<RunningDi
     const path = join(options.data, DATABASE_NAMES.directory);
     const expiryNowMs = (): number | undefined => running.directory?.clocks.confirmedNowMs;
     const store = { path, durability, clock, expiryNowMs, random, logger, tuning, onDamaged };
-    const beside = serveBeside(parts, { server, health, running, watch });
-    const events = { ...streamEvents(options, server, running, reload), serveBeside: beside };
-    opened = await openLog({ ...options, store, ...events });
+    const events = streamEvents(options, server, running, reload);
+    opened = await openLog({
+      ...options,
+      store,
+      ...events,
+      onConnected: (wire) => beside.start(wire),
+      serveBeside: serveBeside(parts, { server, health, running, watch }),
+    });
   } catch (failure) {
+    beside.stop();
     await server.close(0);
     throw failure;
   }
   await security.learn((revocations) => learnRevocations(opened.state, revocations));
-  if (options.horizon < SHORT_HORIZON_MS) {
-    logger.warn("deletes are remembered for so short a time as only drills need it", {
-      horizonMs: options.horizon,
-    });
-  }
+  warnOfHorizon(options);
   const stop = serveAsWriter(parts, { server, opened, health, running });
   watch();
   logger.info(`listening on ${url}`, { cluster: options.cluster, epoch: opened.log.epoch });
@@ -156,6 +156,12 @@ export async function startDirectory(given: DirectoryOptions): Promise<RunningDi
     reload,
     stop: () => (stopped ??= stop()),
   };
+}
+
+function warnOfHorizon({ horizon: horizonMs, logger }: Pick<Settled, "horizon" | "logger">): void {
+  if (horizonMs >= SHORT_HORIZON_MS) return;
+  const said = "deletes are remembered for so short a time as only drills need it";
+  logger.warn(said, { horizonMs });
 }
 
 /** Watches certificates, tokens, and until when all revocations are known. */
@@ -206,6 +212,7 @@ function serveAsWriter(
   return async () => {
     logger.info("stopping", { cluster });
     security.stop();
+    options.beside.stop();
     // The nodes of other directories stay with these, and go on with the next writer.
     endLinks();
     await stop(() => server.close(GRACE_MS));
@@ -238,6 +245,12 @@ function machineOptions(options: Settled, log: OpenLog["log"], cuts: LinkCuts) {
     limits: { horizonMs: options.horizon },
     defer: (callback: () => void) => void setImmediate(callback),
   };
+}
+
+function changingOf(options: Settled): Changing {
+  const { clock, logger, slowRequest, lagMax } = options;
+  const slow = new SlowRequests(clock, logger, slowRequest ?? Infinity);
+  return { slow, lag: { maxMs: lagMax }, limits: rateLimitsOf(options) };
 }
 
 function rateLimitsOf({ rateLimit, rateBurst, ...options }: Settled): RateLimits {

@@ -213,6 +213,8 @@ describe("the other paths", () => {
       syncing: false,
       stall: null,
       peers: [],
+      url: null,
+      beside: [],
       clocks: { aheadMs: 0, agreeing: 3, members: 3, confirmed: true, deviant: [] },
       bufferedBytes: 11,
       recentBytes: 100,

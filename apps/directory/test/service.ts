@@ -97,6 +97,8 @@ export function serviceOf(
     history: new HistoryNews({ history, streams, logger: silentLogger }),
     views: viewsOf(source, { streams, clock, metrics }),
     id: "primary",
+    url: null,
+    beside: () => [],
     place: { lat: 38.72, lon: -9.14 },
     cluster: "meridian",
     version: "9.8.7",

@@ -1,6 +1,6 @@
 /**
- * Finds the directories of a cluster by asking any of its members. A directory names itself and those that it follows; a region names those that
- * it dials. What was found is kept in the data folder, so that a region that starts again needs none of those that it once asked.
+ * Finds the directories of a cluster by asking any of its members. A directory names itself, those that it follows, and those whose log is in the same
+ * stream; a region names those that it knows. What was found is kept in the data folder, so that a region that starts again needs none of those that it once asked.
  */
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { join as pathOf } from "node:path";
@@ -25,8 +25,8 @@ export interface JoinOptions {
 
 const FILE = "directories.json";
 
-/** How many of the directories that members name are used, and how long their URLs may be. A cluster has two or three. */
-const NAMED_MAX = 32;
+/** How many of the directories that members name are used, and how long their URLs may be. A cluster has a handful. */
+export const NAMED_MAX = 32;
 const URL_UNITS_MAX = 500;
 
 const NOT_REACHABLE =
@@ -39,14 +39,14 @@ const NOT_REACHABLE =
 export async function findDirectories(options: JoinOptions): Promise<readonly string[]> {
   const { members, data, logger } = options;
   const answers = await Promise.all(members.map((url) => directoriesAt(url, options)));
-  const named = answers.flatMap((answer) => (typeof answer === "string" ? [] : answer));
-  const found = [...new Set(named)].slice(0, NAMED_MAX);
+  const named = answers.flatMap((answer) => (typeof answer === "string" ? [] : [answer]));
+  const found = allOf(named).slice(0, NAMED_MAX);
   const refusals = answers.flatMap((answer, index) =>
     typeof answer === "string" ? [`${members[index]} is ${answer}`] : [],
   );
   if (found.length > 0) {
     logger.info("the directories of the cluster were found", { directories: found.join(", ") });
-    await keep(data, found, logger);
+    await keepDirectories(data, found, logger);
     return found;
   }
   const kept = await readKept(options);
@@ -63,27 +63,46 @@ export async function findDirectories(options: JoinOptions): Promise<readonly st
   return kept;
 }
 
+/** The directories that a member names. */
+export interface Named {
+  /** The URL that a directory has of itself; undefined if it has none, or is a region. */
+  readonly own: string | undefined;
+  /** Those that may be dialled: a directory itself, as it was asked, and then others. */
+  readonly urls: readonly string[];
+}
+
+/** All that are named, each once, though it was asked by another URL than the one that others know. */
+export function allOf(named: readonly Named[]): readonly string[] {
+  const asked = new Set(
+    named.flatMap(({ own, urls }) => (own === undefined ? [] : urls.slice(0, 1))),
+  );
+  const doubles = new Set(
+    named.flatMap(({ own }) => (own === undefined || asked.has(own) ? [] : [own])),
+  );
+  return [...new Set(named.flatMap(({ urls }) => urls))].filter((url) => !doubles.has(url));
+}
+
 /** The directories that a member names, or a description of what answers at the URL instead. */
-async function directoriesAt(
+export async function directoriesAt(
   url: string,
-  { cluster, credentials }: JoinOptions,
-): Promise<readonly string[] | string> {
+  { cluster, credentials }: Pick<JoinOptions, "cluster" | "credentials">,
+): Promise<Named | string> {
   const answer = await askStatus(url, credentials);
   if (typeof answer === "string") return answer;
   const named = namedIn(url, answer);
   if (named === undefined) return describeAnswer(answer);
   const got = answer.status["cluster"];
   if (got !== cluster) return `one of cluster \`${String(got).slice(0, 63)}\``;
-  const reachable = named.filter((each) => isGoodFrom(url, each));
-  return reachable.length > 0 ? reachable : NOT_REACHABLE;
+  const urls = named.filter((each) => isGoodFrom(url, each));
+  const [own] = urlsOf([answer.status["url"]]);
+  return urls.length > 0 ? { own, urls } : NOT_REACHABLE;
 }
 
 function namedIn(url: string, { status }: AskedStatus): readonly string[] | undefined {
-  const { logId, peers, replica, directories } = status;
+  const { logId, peers, beside, replica, directories } = status;
   if (isObject(replica)) return urlsOf(directories);
   if (typeof logId !== "number") return undefined;
-  const names = Array.isArray(peers) ? peers.map((peer: unknown) => nameOf(peer)) : [];
-  return [url, ...urlsOf(names)];
+  return [url, ...urlsOf(membersOf(peers, "name")), ...urlsOf(membersOf(beside, "url"))];
 }
 
 /** Whether the URL `named`, which the member at `asked` names, may be dialled: it has TLS if `asked` has, and is no loopback address of another machine. */
@@ -97,8 +116,10 @@ function isOwn({ hostname }: URL): boolean {
   return hostname === "localhost" || isLoopback(hostname.replace(/^\[|\]$/g, ""));
 }
 
-function nameOf(peer: unknown): unknown {
-  return isObject(peer) ? peer["name"] : undefined;
+/** A member of each object in a list. */
+function membersOf(list: unknown, name: string): readonly unknown[] {
+  if (!Array.isArray(list)) return [];
+  return list.map((each: unknown) => (isObject(each) ? each[name] : undefined));
 }
 
 /** The first of the texts that are URLs of HTTP without a user, query or fragment, and not too long. */
@@ -130,7 +151,11 @@ async function readKept({ data, members }: JoinOptions): Promise<readonly string
 }
 
 /** Whoever cannot keep them asks again at the next start. */
-async function keep(data: string, directories: readonly string[], logger: Logger): Promise<void> {
+export async function keepDirectories(
+  data: string,
+  directories: readonly string[],
+  logger: Logger,
+): Promise<void> {
   const path = pathOf(data, FILE);
   try {
     await writeFile(`${path}.new`, `${JSON.stringify({ directories })}\n`);

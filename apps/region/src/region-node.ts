@@ -15,6 +15,7 @@ import type { Revocations } from "@meridian/tokens";
 import { LINK_BYTES_MAX } from "@meridian/transport";
 
 import { DirectoryFinder, type DirectoryFinderOptions } from "./directory-finder.ts";
+import { DirectoryLearner } from "./directory-learner.ts";
 import type { Listener, ServedNode } from "./listeners/listener.ts";
 import { LoadMeter } from "./node-load.ts";
 import { RequestAdmission } from "./service/admission.ts";
@@ -40,8 +41,10 @@ export interface RegionNodeOptions extends Pick<
 > {
   readonly node: NodeIdentity;
   readonly store: SqliteReplicaStore;
-  /** The URLs of the directories, the preferred one first. `dial` gets the index of one of them. */
-  readonly directories: readonly string[];
+  /** The URLs of the directories, the preferred one first. `dial` gets the index of one of them. Those that come are added, if `keepDirectories` is given. */
+  readonly directories: string[];
+  /** Keeps the directories that are there for the next start. */
+  readonly keepDirectories?: ((directories: readonly string[]) => void) | undefined;
   readonly dial: Dial;
   /** The credentials for asking the directories over TLS. */
   readonly credentials: DirectoryFinderOptions["credentials"];
@@ -85,6 +88,7 @@ export class RegionNode implements ServedNode {
   readonly #changes: ChangeFeed;
   readonly #meter: LoadMeter;
   readonly #finder: DirectoryFinder;
+  readonly #learner: DirectoryLearner | undefined;
   readonly #startedAtMs: number;
 
   constructor(options: RegionNodeOptions) {
@@ -141,6 +145,12 @@ export class RegionNode implements ServedNode {
       logger,
       isAdmitted: () => this.#admission() !== "never",
     });
+    const { keepDirectories: keep } = options;
+    if (keep !== undefined) {
+      const { cluster } = node;
+      const onNew = (): void => this.#replica.directories.add();
+      this.#learner = new DirectoryLearner({ ...options, cluster, onNew, keep });
+    }
     this.contents = new Contents(store, this.#replica);
     this.service = this.#makeService();
     this.#meter = new LoadMeter(this.service, this.#memory, clock, () => this.metrics.levels());
@@ -188,6 +198,7 @@ export class RegionNode implements ServedNode {
     for (const listener of this.#options.listeners) listener.start(this);
     this.#replica.start();
     if (!this.#options.standalone) this.#finder.start();
+    this.#learner?.start();
   }
 
   /**
@@ -197,6 +208,7 @@ export class RegionNode implements ServedNode {
   async stop(finishMs: number): Promise<void> {
     const { clock, listeners } = this.#options;
     this.#finder.stop();
+    this.#learner?.stop();
     this.#heat?.stop();
     this.service.admission.drain();
     this.service.leases.close();
@@ -238,7 +250,7 @@ export class RegionNode implements ServedNode {
       damage: this.service.admission.damage?.message ?? null,
       shortage: store.shortage?.message ?? null,
       directory: this.directoryUrl,
-      directories: this.#options.directories,
+      directories: this.#learner?.present ?? this.#options.directories,
       directoriesFound: this.#finder.found,
       replica: this.#replica.info(),
       gauges: this.metrics.levels(),

@@ -42,9 +42,9 @@ import { registerBuild, registerProcess } from "@meridian/supervision";
 import type { Revocations } from "@meridian/tokens";
 import { dialLink, linkCuts } from "@meridian/transport";
 
-import { findDirectories, type JoinOptions } from "./join.ts";
+import { findDirectories, keepDirectories, type JoinOptions } from "./join.ts";
 import { HttpListener } from "./listeners/http/http-listener.ts";
-import { RegionNode } from "./region-node.ts";
+import { RegionNode, type RegionNodeOptions } from "./region-node.ts";
 import { tellTraced } from "./traced-frames.ts";
 import { throttledDial } from "./throttled-dial.ts";
 import { programVersion } from "./version.ts";
@@ -112,9 +112,9 @@ export async function startRegion(given: RegionOptions): Promise<RunningRegion> 
   const store = await openStore({ ...options, clock, random }, () => started);
   const slow = new SlowRequests(clock, logger, options.slowRequest ?? Infinity);
   let http: HttpListener;
-  let directories: readonly string[];
+  let directories: string[];
   try {
-    directories = await directoriesOf(options, dials, security);
+    directories = [...(await directoriesOf(options, dials, security))];
     await security.learn((revocations) => learnRevocations(store, revocations, clock));
     http = await listen({ ...options, clock }, { security, metrics, slow });
   } catch (failure) {
@@ -128,6 +128,7 @@ export async function startRegion(given: RegionOptions): Promise<RunningRegion> 
     listeners: [http],
     store,
     directories,
+    keepDirectories: keeping(options),
     revocations: security.revocations,
     credentials: () => security.dialing,
     dial: dialOf(directories, { security, store, clock, logger, metrics }),
@@ -209,6 +210,17 @@ async function directoriesOf(
 ): Promise<readonly string[]> {
   if (options.join === null) return dials;
   return findDirectories({ ...options, members: dials, credentials: dialing });
+}
+
+/** What keeps the directories that a region which joins learns of; undefined for one that was given them. */
+function keeping({
+  join: members,
+  data,
+  logger,
+}: Pick<JoinOptions, "data" | "logger"> & {
+  readonly join: unknown;
+}): RegionNodeOptions["keepDirectories"] {
+  return members === null ? undefined : (found) => void keepDirectories(data, found, logger);
 }
 
 /** Dials the directory at an index, and reads from it no faster than the store takes in. */

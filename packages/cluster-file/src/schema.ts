@@ -137,6 +137,7 @@ function valueSchema(row: OptionRow): Schema {
     case "horizon":
     case "address":
     case "url":
+    case "base":
       return textOf((text) => readText(row, text));
   }
 }

@@ -166,7 +166,7 @@ test.each<[string, string]>([
   ],
   [
     fileOf({ directories: [{ ...DIRECTORY, region: "eu" }] }),
-    "Expected `directories[0]` with members out of `id`, `lat`, `lon`, `log`, `logCredentials`, `logDomain`, `logReplicas`, `logSnapshotBytes`, `host`, `port`, `tlsCert`, `tlsKey`, `tlsCa`, `tlsClientCa`, `insecureNoTls`, `tokenKeys`, `tokenFile`, `insecureNoTokens`, `data`, `allowOrigin`, `allowHost`, `noConsole`, `limits`, `url`, got `region`",
+    "Expected `directories[0]` with members out of `id`, `lat`, `lon`, `url`, `log`, `logCredentials`, `logDomain`, `logReplicas`, `logSnapshotBytes`, `host`, `port`, `tlsCert`, `tlsKey`, `tlsCa`, `tlsClientCa`, `insecureNoTls`, `tokenKeys`, `tokenFile`, `insecureNoTokens`, `data`, `allowOrigin`, `allowHost`, `noConsole`, `limits`, got `region`",
   ],
   [
     fileOf({ regions: [{ ...REGION, lat: "1" }] }),

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { OptionsError, parseOptions, type Role } from "@meridian/options";
+import { DIRECTORY_OPTIONS, OptionsError, parseOptions, type Role } from "@meridian/options";
 import { expect, onTestFinished, test } from "vitest";
 
 import { parseClusterFile, settingsOf, withClusterFile } from "../src/index.ts";
@@ -61,6 +61,7 @@ test("a directory gets its own entry, the others as peers, and its own limits be
     cluster: "shop",
     host: "0.0.0.0",
     port: "7400",
+    url: "http://10.0.0.1:7400",
     peer: "http://10.0.1.1:7400",
     durability: "process",
     "log-format": "json",
@@ -94,11 +95,23 @@ test("each setting says where in the file it stands", () => {
   expect(sources).toEqual([
     "c.json: directories",
     "c.json: directories[1].url",
+    "c.json: directories[1].url",
     "c.json: directories[1].limits.lagMax",
     "c.json: cluster",
     "c.json: directories[1].limits.durability",
     "c.json: log.format",
   ]);
+});
+
+test("a directory may be reached behind a path, and is told its URL", () => {
+  const url = "https://proxy.example/meridian";
+  const text = JSON.stringify({
+    directories: [{ id: "d", url }],
+    regions: [{ id: "r", lat: 1, lon: 2 }],
+  });
+  const settings = settingsOf(parseClusterFile(text, "c.json"), "directory", "d", "c.json");
+  const read = parseOptions(DIRECTORY_OPTIONS, { argv: ["--data=x"], env: {}, settings });
+  expect(read).toMatchObject({ kind: "run", values: { url } });
 });
 
 test("an id that the file does not have is refused with those that it has", () => {

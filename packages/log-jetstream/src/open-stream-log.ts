@@ -2,6 +2,7 @@ import type { SqliteDirectoryLog, StoreOptions } from "@meridian/store";
 
 import { connectStreams, type ConnectOptions } from "./connect-stream.ts";
 import { openOverStream, type OpeningOptions } from "./opening.ts";
+import type { RelayWire } from "./relay-wire.ts";
 import { SqliteFolder } from "./sqlite-folder.ts";
 import type { StreamLog } from "./stream-log.ts";
 
@@ -12,6 +13,8 @@ export interface StreamLogOptions
     Omit<OpeningOptions<SqliteDirectoryLog>, "folder" | "clock" | "logger" | "random" | "rules"> {
   /** How the SQLite log is opened. */
   readonly store: StoreOptions;
+  /** Told once how packets get to the other directories of the stream. */
+  readonly onConnected?: ((wire: RelayWire) => void) | undefined;
 }
 
 /**
@@ -23,6 +26,7 @@ export async function openStreamLog(options: StreamLogOptions): Promise<StreamLo
   const { store } = options;
   const { clock, logger, random } = store;
   const streams = await connectStreams({ ...options, clock, logger });
+  if (streams.stream.relays !== undefined) options.onConnected?.(streams.stream.relays);
   const folder = new SqliteFolder(store);
   return openOverStream(streams, { ...options, folder, clock, logger, random });
 }

@@ -29,6 +29,13 @@ const ROWS = [
     description: "The directory's longitude in decimal degrees, east positive, for maps.",
   },
   {
+    name: "url",
+    kind: "base",
+    file: "process",
+    description:
+      "The URL at which regions reach this directory. Directories whose log is in one stream tell each other theirs, so that regions with `--join` find all of them.",
+  },
+  {
     name: "peer",
     kind: "urls",
     // The file lists all directories.

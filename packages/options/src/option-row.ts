@@ -20,6 +20,8 @@ export interface TextKinds {
   readonly address: string;
   /** The URL of a host, without a path. */
   readonly url: string;
+  /** The URL of a program, which may have a path that others are appended to. */
+  readonly base: string;
   /** URLs with commas between them, each once. */
   readonly urls: readonly string[];
   /** Origins of web pages with commas between them, or `*`. */

@@ -6,6 +6,7 @@ import {
   parseHosts,
   parseOrigins,
   parseTtlMs,
+  parseUrl,
   parseUrls,
   parseWebOrigin,
 } from "@meridian/protocol";
@@ -23,6 +24,7 @@ const READERS: Omit<Readers, "name"> = {
   horizon: parseHorizonMs,
   address: parseAddress,
   url: parseWebOrigin,
+  base: parseUrl,
   urls: parseUrls,
   origins: parseOrigins,
   hosts: parseHosts,
@@ -36,6 +38,7 @@ const PLACEHOLDERS: Readonly<Record<keyof TextKinds | "integer" | "number" | "sw
   horizon: "ttl",
   address: "address",
   url: "url",
+  base: "url",
   urls: "urls",
   origins: "origins",
   hosts: "names",
@@ -67,6 +70,7 @@ export function readValue(row: OptionRow, text: string, source: string): unknown
     case "horizon":
     case "address":
     case "url":
+    case "base":
     case "urls":
     case "origins":
     case "hosts":

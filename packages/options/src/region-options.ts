@@ -55,7 +55,7 @@ const ROWS = [
     // The file lists all directories.
     file: null,
     description:
-      "The URLs of any regions or directories of the cluster, with commas, instead of `--directory`: the node asks them for the directories at each start.",
+      "The URLs of any regions or directories of the cluster, with commas, instead of `--directory`: the node asks them for the directories at each start, and learns of new ones while it runs.",
   },
   {
     name: "standalone",

@@ -120,6 +120,34 @@ describe("a node whose directories share a log", () => {
   });
 });
 
+describe("a directory that becomes known while a node runs", () => {
+  const near = { openMs: 1, logId: 7, ready: true };
+
+  it.each([[[120]], [[120, 130]]])("is gone to if it is clearly nearer than %s", (openMs) => {
+    const rig = new ChoiceRig(openMs);
+    rig.choice.onUp(true);
+    rig.clock.advance(600_000);
+    rig.directories.push(near);
+    rig.choice.add();
+    rig.clock.advance(40_000);
+    expect([rig.choice.current, rig.moves]).toEqual([openMs.length, 1]);
+  });
+
+  it("is dialled last where the others are gone, and measured once the node is at one with a shared log", () => {
+    const rig = new ChoiceRig([120]);
+    rig.choice.onDown(false, false);
+    rig.directories.push(near);
+    rig.choice.add();
+    rig.clock.advance(600_000);
+    expect([rig.choice.current, rig.dialled]).toEqual([0, 0]);
+    rig.choice.onDown(false, false);
+    expect(rig.choice.current).toBe(1);
+    rig.choice.onUp(true);
+    rig.clock.advance(10_000);
+    expect(rig.dialled).toBeGreaterThan(0);
+  });
+});
+
 describe("a node whose directories have logs of their own", () => {
   it("measures nothing, and keeps to its order", () => {
     const rig = new ChoiceRig([120, 1]);

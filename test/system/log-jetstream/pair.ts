@@ -54,8 +54,15 @@ export class Pair {
     const name = `directory-${index}`;
     const place = placeArguments("127.0.0.1", this.#ports[index] ?? 0, join(this.folder, name));
     const line = index === 1 ? this.#line?.url.replace("http:", "nats:") : undefined;
-    const log = `--log=${line ?? this.servers.url}`;
-    this.directories[index] = await start("directory", name, [...place, log]);
+    const own = [`--log=${line ?? this.servers.url}`, `--url=${this.urls[index]}`];
+    this.directories[index] = await start("directory", name, [...place, ...own]);
+  }
+
+  /** Starts a third directory. */
+  async addDirectory(): Promise<void> {
+    this.#ports = [...this.#ports, await freePort()];
+    await this.startDirectory(2);
+    await until("the third directory serves", () => this.says(2, "serves nodes beside"));
   }
 
   says(index: number, text: string): boolean {
@@ -110,12 +117,18 @@ export class Pair {
       .filter((line) => /node reconciles|reconciles=true/.test(line));
   }
 
-  async startRegion(index: number, urls: readonly string[]): Promise<Program> {
+  /** Starts a region that is given these directories, or asks these members for them. */
+  async startRegion(
+    index: number,
+    urls: readonly string[],
+    option: "directory" | "join" = "directory",
+  ): Promise<Program> {
     const place = FIVE_PLACES[index];
     if (place === undefined) throw new Error("Expected a place");
+    const given = regionArguments(place, urls);
     const region = await start("region", place.id, [
       ...placeArguments("127.0.0.1", 0, join(this.folder, place.id)),
-      ...regionArguments(place, urls),
+      ...given.map((each) => each.replace("--directory=", `--${option}=`)),
     ]);
     await region.listens();
     this.regions[index] = region;

@@ -13,6 +13,7 @@ import type { Described, directoryStatus } from "@meridian/protocol/http-api";
 import type { DirectoryInfo } from "@meridian/replication";
 import type { Clock, Logger, Metrics } from "@meridian/runtime";
 
+import type { DirectoryWord } from "../beside.ts";
 import type { LogDigest } from "../log-digest.ts";
 import type { Operations } from "../operations.ts";
 import type { NodeViews } from "../views/node-views.ts";
@@ -25,6 +26,8 @@ import type { NodeSource } from "./nodes.ts";
 export interface DirectoryService extends NodeSource {
   /** What the operator calls the directory; null if nothing. */
   readonly id: string | null;
+  /** Where regions reach it, as its options say; null if they do not. */
+  readonly url: string | null;
   /** The place of the directory on maps; undefined if its options give none. */
   readonly place: Coordinates | undefined;
   readonly cluster: string;
@@ -51,6 +54,8 @@ export interface DirectoryService extends NodeSource {
   readonly troubles: Pick<Troubles, "answer">;
   readonly history: HistoryNews;
   info(): DirectoryInfo;
+  /** The other directories whose log is in the same stream. */
+  beside(): readonly DirectoryWord[];
   /** See `Operations`. */
   acceptLoss: Operations["acceptLoss"];
   /** The log's store in plain numbers. */

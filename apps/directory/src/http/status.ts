@@ -15,6 +15,7 @@ export function statusOf(service: DirectoryService): Described<typeof directoryS
   const info = service.info();
   return {
     id: service.id,
+    url: service.url,
     cluster: service.cluster,
     version: service.version,
     startedAtMs: service.startedAtMs,
@@ -32,6 +33,7 @@ export function statusOf(service: DirectoryService): Described<typeof directoryS
     syncing: info.syncing,
     stall: info.stall,
     peers: info.peers,
+    beside: [...service.beside()],
     clocks: info.clocks,
     bufferedBytes,
     recentBytes: info.recentBytes,

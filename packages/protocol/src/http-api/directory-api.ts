@@ -94,6 +94,7 @@ export const doubtEnded = v.object({
 /** A directory in numbers. */
 export const directoryStatus = v.object({
   id: v.optional(v.nullable(v.string())),
+  url: v.optional(v.nullable(v.string())),
   cluster: v.string(),
   version: v.string(),
   startedAtMs: instant,
@@ -122,6 +123,16 @@ export const directoryStatus = v.object({
       reconciling: v.boolean(),
       members: count,
     }),
+  ),
+  beside: v.optional(
+    v.array(
+      v.object({
+        id: v.nullable(v.string()),
+        url: v.string(),
+        lat: v.nullable(v.number()),
+        lon: v.nullable(v.number()),
+      }),
+    ),
   ),
   clocks: v.object({
     aheadMs: wholeNumber,

@@ -46,6 +46,8 @@ export class DirectoryChoice {
   /** The unanswered probes, each with the function that ends it. */
   readonly #probes = new Map<Link, () => void>();
   #cancelProbe: (() => void) | undefined;
+  /** Whether the log of the directory that the node is at is that of others, too; false while it is at none. */
+  #isShared = false;
   /** How many surveys there were on this link. */
   #surveys = 0;
   #cancelSurvey: (() => void) | undefined;
@@ -67,12 +69,23 @@ export class DirectoryChoice {
     return this.#context.directories > 1;
   }
 
+  /** There is one more directory, which comes last until it is known to be nearer. */
+  add(): void {
+    this.#context.directories += 1;
+    this.#order.add();
+    if (!this.#isShared) return;
+    // It is to be known soon whether the new one is nearer.
+    this.#surveys = 0;
+    this.#surveyLater();
+  }
+
   /** The current directory has taken the node in. `isShared`: its log is that of other directories, too. */
   onUp(isShared: boolean): void {
     this.#failed = 0;
     this.#isRetrying = false;
     this.#goodSinceMs = [];
     this.#surveys = 0;
+    this.#isShared = isShared;
     if (this.#rank > 0) this.#probeLater();
     if (isShared && this.hasOthers) this.#surveyLater();
   }
@@ -84,6 +97,7 @@ export class DirectoryChoice {
   onDown(wasUp: boolean, mayRetry: boolean): boolean {
     const { directories } = this.#context;
     this.#stopProbing();
+    this.#isShared = false;
     this.#noteReturn();
     if (directories === 1) return true;
     if (mayRetry && !this.#isRetrying) {
@@ -102,6 +116,7 @@ export class DirectoryChoice {
   }
 
   stop(): void {
+    this.#isShared = false;
     this.#stopProbing();
   }
 

@@ -19,6 +19,12 @@ export class DirectoryOrder {
     this.#openMs = this.#order.map(() => []);
   }
 
+  /** There is one more directory, which is the last in the order. */
+  add(): void {
+    this.#order.push(this.#order.length);
+    this.#openMs.push([]);
+  }
+
   /** The directory of a rank. */
   at(rank: number): number {
     return this.#order[rank] ?? 0;

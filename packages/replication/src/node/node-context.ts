@@ -26,12 +26,11 @@ import type { ReplicaOptions, TracedFrame } from "./replica-options.ts";
 export interface NodeContext
   extends
     Required<
-      Pick<
-        ReplicaOptions,
-        "node" | "dial" | "directories" | "clock" | "random" | "logger" | "defer" | "load"
-      >
+      Pick<ReplicaOptions, "node" | "dial" | "clock" | "random" | "logger" | "defer" | "load">
     >,
     Pick<ReplicaOptions, "onHeat"> {
+  /** How many directories can be dialled: more as they become known. Only `DirectoryChoice` changes it. */
+  directories: number;
   /** The parts read from it; only `append` writes to it. */
   readonly store: Omit<ReplicaStore, "append">;
   /** Hands a record to the store. If it fails, `refused` is told before `done` is called. */

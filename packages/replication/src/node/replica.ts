@@ -62,7 +62,8 @@ export class Replica {
   readonly #options: ReplicaOptions;
   readonly #context: NodeContext;
   readonly #position: LogPosition;
-  readonly #choice: DirectoryChoice;
+  /** The directories that can be dialled, to which more may be added. */
+  readonly directories: DirectoryChoice;
   readonly #link: ReplicaLink<NodeLinkMessage>;
   readonly #progress: ProgressWatch;
   readonly #horizon: ReplicaHorizon;
@@ -99,8 +100,8 @@ export class Replica {
     this.#context = context;
     this.early = context.early;
     this.#position = new LogPosition(store.cursor);
-    this.#choice = new DirectoryChoice(context, this.#position);
-    this.#link = new ReplicaLink(context, isForNode, this.#choice);
+    this.directories = new DirectoryChoice(context, this.#position);
+    this.#link = new ReplicaLink(context, isForNode, this.directories);
     this.heat = new HeatNews(context, this.#link);
     this.proposals = new Proposals(context, this.#position, this.#link);
     this.#progress = new ProgressWatch(clock, limits.stallMs, rules);
@@ -191,7 +192,7 @@ export class Replica {
     this.#pulse.save();
     this.#positions.close();
     this.acknowledgements.close();
-    this.#choice.stop();
+    this.directories.stop();
     this.#link.stop();
     this.proposals.close();
     this.#context.deadlines.clear();
@@ -248,7 +249,7 @@ export class Replica {
     return infoOf(this.#options.store, this.#position, this.#submitter, this.#context.time, {
       lagMs: this.#pulse.lagMs(this.#link.up),
       connected: this.#link.up,
-      directory: this.#choice.current,
+      directory: this.directories.current,
       reconciling: this.#settlement.reconciliation.isActive,
       refusal: this.#link.refusal?.code ?? null,
     });
@@ -332,7 +333,7 @@ export class Replica {
     this.proposals.welcome(welcome);
     this.#settlement.begin(link, welcome);
     const { isActive: reconciles } = this.#settlement.reconciliation;
-    const facts = { directory: this.#choice.current, reconciles };
+    const facts = { directory: this.directories.current, reconciles };
     this.#options.logger.info("taken in by a directory", facts);
     this.#restamper.noteTime();
     this.#positions.restart(welcome, this.#submitter.acknowledgedThrough);
