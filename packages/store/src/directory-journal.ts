@@ -20,9 +20,11 @@ import { MemberWriter } from "./member-table.ts";
 import type { StoreTuning } from "./store-options.ts";
 import type { Purged } from "./sweep.ts";
 import type { StreamPlace } from "./stream-place.ts";
+import { RUN_BYTES, RUN_ROWS } from "./trim-run.ts";
+import { UnfoldedRows } from "./unfolded-rows.ts";
 import type { DirectoryCommit, DirectoryWrite } from "./writer-messages.ts";
 
-/** How many rows one call of `trim` looks at. */
+/** How many rows are read at once to see which of them are no longer needed. */
 const TRIM_ROWS = 256;
 
 /** For how many epochs the start is remembered. */
@@ -110,6 +112,9 @@ class DirectoryJournal implements Journal<DirectoryWrite, DirectoryCommit> {
   #followed: Cursor[] = [];
   #compared: Cursor[] = [];
   #place: StreamPlace | undefined;
+  readonly #unfolded: UnfoldedRows;
+  /** The oldest rows that there are, as far as they were read, the oldest of all last. */
+  #oldest: Totals[] = [];
   #state: State;
   #kept: State;
   #pressed = false;
@@ -135,6 +140,7 @@ class DirectoryJournal implements Journal<DirectoryWrite, DirectoryCommit> {
       stateDirty: false,
     };
     this.#kept = { ...this.#state };
+    this.#unfolded = new UnfoldedRows(this.#state.through);
   }
 
   get through(): number {
@@ -239,6 +245,7 @@ class DirectoryJournal implements Journal<DirectoryWrite, DirectoryCommit> {
       state.bytesThrough,
       write.block,
     );
+    this.#unfolded.add({ id: through, count: write.count, replaced: null, block: write.block });
   }
 
   flush(): void {
@@ -267,10 +274,11 @@ class DirectoryJournal implements Journal<DirectoryWrite, DirectoryCommit> {
   }
 
   rowsAfter(id: number): Iterable<JournalRow> {
-    return this.#sql.rowsAfter.iterate(id);
+    return this.#unfolded.rowsAfter(id) ?? this.#sql.rowsAfter.iterate(id);
   }
 
   markFolded(through: number): void {
+    this.#unfolded.folded(through);
     this.#state.foldedThrough = through;
     this.#state.stateDirty = true;
     this.#state.canTrim = true;
@@ -285,22 +293,38 @@ class DirectoryJournal implements Journal<DirectoryWrite, DirectoryCommit> {
 
   trim(isOver: () => boolean): void {
     const state = this.#state;
-    const { recentBytesMax, recentEntriesMax } = this.#tuning;
-    const rows = this.#sql.oldest.all(TRIM_ROWS);
-    for (const row of rows) {
-      const recent =
-        !this.#pressed &&
-        state.bytesThrough - row.bytes < recentBytesMax &&
-        state.entriesThrough - row.entries < recentEntriesMax;
-      if (recent || row.id > state.foldedThrough || row.id === state.through) {
+    do {
+      const last = this.#takeRun();
+      if (last === undefined) {
         state.canTrim = false;
         return;
       }
-      this.#sql.delete.run(row.id);
-      state.rowsDeleted = row.rows;
-      if (isOver()) return;
+      this.#sql.deleteThrough.run(last.id);
+      state.rowsDeleted = last.rows;
+    } while (!isOver());
+  }
+
+  /** Takes out the oldest rows, as many as are unneeded and no more than a run. Returns the last of them; undefined if there is none. */
+  #takeRun(): Totals | undefined {
+    if (this.#oldest.length === 0) this.#oldest = this.#sql.oldest.all(TRIM_ROWS).toReversed();
+    const first = this.#oldest.at(-1);
+    let last: Totals | undefined;
+    for (let count = 0; first !== undefined && count < RUN_ROWS; count += 1) {
+      const row = this.#oldest.at(-1);
+      if (row === undefined || row.bytes - first.bytes > RUN_BYTES || this.#isNeeded(row)) break;
+      last = this.#oldest.pop();
     }
-    if (rows.length < TRIM_ROWS) state.canTrim = false;
+    return last;
+  }
+
+  #isNeeded(row: Totals): boolean {
+    const { bytesThrough, entriesThrough, foldedThrough, through } = this.#state;
+    const { recentBytesMax, recentEntriesMax } = this.#tuning;
+    const isRecent =
+      !this.#pressed &&
+      bytesThrough - row.bytes < recentBytesMax &&
+      entriesThrough - row.entries < recentEntriesMax;
+    return isRecent || row.id > foldedThrough || row.id === through;
   }
 
   committed(): void {
@@ -309,6 +333,8 @@ class DirectoryJournal implements Journal<DirectoryWrite, DirectoryCommit> {
 
   rolledBack(): void {
     this.#state = { ...this.#kept };
+    this.#unfolded.forget(this.#kept.through);
+    this.#oldest = [];
     this.#marks.clear();
     this.#followed = [];
     this.#compared = [];
@@ -325,7 +351,7 @@ interface Statements {
   readonly forget: Database.Statement<[number]>;
   readonly compare: Database.Statement<[number, number, number]>;
   readonly forgetCompared: Database.Statement<[]>;
-  readonly delete: Database.Statement<[number]>;
+  readonly deleteThrough: Database.Statement<[number]>;
   readonly last: Database.Statement<[], Totals>;
   readonly oldest: Database.Statement<[number], Totals>;
   readonly rowsAfter: Database.Statement<[number], JournalRow>;
@@ -371,7 +397,7 @@ function prepare(database: Database.Database): Statements {
     forgetCompared: database.prepare(
       "DELETE FROM compared WHERE (log_id, epoch) NOT IN (SELECT log_id, epoch FROM followed)",
     ),
-    delete: database.prepare("DELETE FROM journal WHERE id = ?"),
+    deleteThrough: database.prepare("DELETE FROM journal WHERE id <= ?"),
     last: database.prepare(`${totals} DESC LIMIT 1`),
     oldest: database.prepare(`${totals} LIMIT ?`),
     rowsAfter: database.prepare(

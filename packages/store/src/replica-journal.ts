@@ -12,6 +12,8 @@ import { applyRecord, type ReplicaFacts } from "./replica-state.ts";
 import type { Purged } from "./sweep.ts";
 import { TailWriter } from "./tail-table.ts";
 import { TakenBackWriter } from "./taken-back-table.ts";
+import { runEnds, type SizedRow } from "./trim-run.ts";
+import { UnfoldedRows } from "./unfolded-rows.ts";
 import type { ReplicaCommit, ReplicaWrite } from "./writer-messages.ts";
 
 /** How many rows one call of `trim` looks at. */
@@ -94,6 +96,7 @@ class ReplicaJournal implements Journal<ReplicaWrite, ReplicaCommit> {
   readonly #quarantine: QuarantineWriter;
   readonly #tail: TailWriter;
   readonly #takenBack: TakenBackWriter;
+  readonly #unfolded: UnfoldedRows;
   /** Nothing is kept for being recent. */
   pressed = false;
   #state: State;
@@ -121,6 +124,7 @@ class ReplicaJournal implements Journal<ReplicaWrite, ReplicaCommit> {
     };
     this.#kept = { ...this.#state };
     this.#savedOthers = this.#state.facts.others;
+    this.#unfolded = new UnfoldedRows(row.journal_through);
   }
 
   get through(): number {
@@ -179,14 +183,10 @@ class ReplicaJournal implements Journal<ReplicaWrite, ReplicaCommit> {
     if (write.replaced !== null) this.#leaveOutbox(outboxPosition);
     if (write.takenBack !== null) this.#takenBack.add(write.takenBack);
     const inOutbox = outboxPosition > before.outboxAcknowledged;
-    this.#sql.insert.run(
-      write.id,
-      write.count,
-      highestTime,
-      inOutbox ? outboxPosition : null,
-      write.replaced === null ? null : bytesOf(write.replaced),
-      write.block,
-    );
+    const { id, count, block } = write;
+    const replaced = write.replaced === null ? null : bytesOf(write.replaced);
+    this.#sql.insert.run(id, count, highestTime, inOutbox ? outboxPosition : null, replaced, block);
+    this.#unfolded.add({ id, count, replaced, block });
     state.rows += 1;
   }
 
@@ -241,10 +241,11 @@ class ReplicaJournal implements Journal<ReplicaWrite, ReplicaCommit> {
   }
 
   rowsAfter(id: number): Iterable<JournalRow> {
-    return this.#sql.rowsAfter.iterate(id);
+    return this.#unfolded.rowsAfter(id) ?? this.#sql.rowsAfter.iterate(id);
   }
 
   markFolded(through: number): void {
+    this.#unfolded.folded(through);
     this.#state.foldedThrough = through;
     this.#state.dirty = true;
   }
@@ -262,30 +263,28 @@ class ReplicaJournal implements Journal<ReplicaWrite, ReplicaCommit> {
 
   #trimFolded(isOver: () => boolean): void {
     const state = this.#state;
-    const rows = this.#sql.folded.all(state.trimmedThrough, state.foldedThrough, TRIM_ROWS);
-    for (const { id, position } of rows) {
-      const isNeeded = position !== null && position > state.facts.outboxAcknowledged;
-      if (!isNeeded) this.#delete(id);
+    const { trimmedThrough, foldedThrough } = state;
+    const rows = this.#sql.folded.all(trimmedThrough, foldedThrough, TRIM_ROWS);
+    for (const id of runEnds(rows)) {
+      const { outboxAcknowledged } = state.facts;
+      const { changes } = this.#sql.deleteFolded.run(state.trimmedThrough, id, outboxAcknowledged);
+      state.rows -= changes;
       state.trimmedThrough = id;
-      if (!isNeeded && isOver()) return;
+      if (changes > 0 && isOver()) return;
     }
-    if (rows.length < TRIM_ROWS) state.trimmedThrough = state.foldedThrough;
+    if (rows.length < TRIM_ROWS) state.trimmedThrough = foldedThrough;
   }
 
   #trimAcknowledged(isOver: () => boolean): void {
-    const { facts, trimmedThrough } = this.#state;
+    const state = this.#state;
+    const { facts, trimmedThrough } = state;
     const { outboxAcknowledged } = facts;
-    const ids = this.#sql.acknowledged.all(outboxAcknowledged, trimmedThrough, TRIM_ROWS);
-    for (const id of ids) {
-      this.#delete(id);
+    const rows = this.#sql.acknowledged.all(outboxAcknowledged, trimmedThrough, TRIM_ROWS);
+    for (const position of runEnds(rows)) {
+      state.rows -= this.#sql.deleteAcknowledged.run(position, trimmedThrough).changes;
       if (isOver()) return;
     }
-    if (ids.length < TRIM_ROWS) this.#state.outboxTrimmed = outboxAcknowledged;
-  }
-
-  #delete(id: number): void {
-    this.#sql.delete.run(id);
-    this.#state.rows -= 1;
+    if (rows.length < TRIM_ROWS) state.outboxTrimmed = outboxAcknowledged;
   }
 
   committed(): void {
@@ -296,13 +295,9 @@ class ReplicaJournal implements Journal<ReplicaWrite, ReplicaCommit> {
   rolledBack(): void {
     this.#state = { ...this.#kept };
     this.#savedOthers = this.#kept.facts.others;
+    this.#unfolded.forget(this.#kept.facts.journalThrough);
     this.#tail.rolledBack();
   }
-}
-
-interface FoldedRow {
-  readonly id: number;
-  readonly position: number | null;
 }
 
 interface Statements {
@@ -314,8 +309,11 @@ interface Statements {
   readonly delete: Database.Statement<[number]>;
   readonly highestTime: Database.Statement<[number, number], number | null>;
   readonly rowsAfter: Database.Statement<[number], JournalRow>;
-  readonly folded: Database.Statement<[number, number, number], FoldedRow>;
-  readonly acknowledged: Database.Statement<[number, number, number], number>;
+  /** Of rows, the id or the position, and the bytes of the block. */
+  readonly folded: Database.Statement<[number, number, number], SizedRow>;
+  readonly acknowledged: Database.Statement<[number, number, number], SizedRow>;
+  readonly deleteFolded: Database.Statement<[number, number, number]>;
+  readonly deleteAcknowledged: Database.Statement<[number, number]>;
   readonly saveState: Database.Statement<(number | null)[]>;
 }
 
@@ -338,15 +336,24 @@ function prepare(database: Database.Database): Statements {
     rowsAfter: database.prepare(
       "SELECT id, count, replaced, block FROM journal WHERE id > ? ORDER BY id",
     ),
-    folded: database.prepare(
-      `SELECT id, outbox_position AS position FROM journal
-       WHERE id > ? AND id <= ? ORDER BY id LIMIT ?`,
-    ),
-    acknowledged: database
-      .prepare<[number, number, number], number>(
-        "SELECT id FROM journal WHERE outbox_position <= ? AND id <= ? LIMIT ?",
+    folded: database
+      .prepare<[number, number, number], SizedRow>(
+        "SELECT id, length(block) FROM journal WHERE id > ? AND id <= ? ORDER BY id LIMIT ?",
       )
-      .pluck(),
+      .raw(),
+    acknowledged: database
+      .prepare<[number, number, number], SizedRow>(
+        `SELECT outbox_position, length(block) FROM journal WHERE outbox_position <= ? AND id <= ?
+         ORDER BY outbox_position LIMIT ?`,
+      )
+      .raw(),
+    deleteFolded: database.prepare(
+      `DELETE FROM journal WHERE id > ? AND id <= ?
+         AND (outbox_position IS NULL OR outbox_position <= ?)`,
+    ),
+    deleteAcknowledged: database.prepare(
+      "DELETE FROM journal WHERE outbox_position <= ? AND id <= ?",
+    ),
     saveState: database.prepare(
       `UPDATE state SET incarnation = ?, cursor_log_id = ?, cursor_epoch = ?, cursor_sequence = ?,
          outbox_through = ?, outbox_acknowledged = ?, highest_time = ?, admitted_time = ?,

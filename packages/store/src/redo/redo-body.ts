@@ -34,7 +34,7 @@ export function encodeBody(write: JournalWrite): RedoBody | undefined {
   return write.kind === "frame" ? encodeFrame(write) : undefined;
 }
 
-/** Reads what `encodeBody` has made. Throws `STORE_CORRUPT` for anything else. */
+/** Reads what `encodeBody` has made; the block is a part of the same bytes. Throws `STORE_CORRUPT` for anything else. */
 export function decodeBody(body: Uint8Array): JournalWrite {
   const reader = new Reader(body);
   const { form, flags } = reader;
@@ -167,8 +167,8 @@ class Reader {
     return { logId: this.number(), epoch: this.number(), sequence: this.number() };
   }
 
-  /** What is left, as bytes of their own. */
+  /** What is left: the same bytes. */
   rest(): Uint8Array {
-    return this.#bytes.slice(this.#at);
+    return this.#bytes.subarray(this.#at);
   }
 }
