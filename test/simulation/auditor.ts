@@ -76,6 +76,13 @@ export class Auditor implements Tap {
     this.#cluster.onViolation();
   }
 
+  /** All parties say what is true, so nobody may be taken for one that does not, unless the network or a test changes what they say. */
+  onDisbelief({ host, peer }: End, reason: string): void {
+    const { network, parts } = this.#cluster;
+    if (!network.isFaithful || parts.rewrite !== undefined) return;
+    this.report(`${host}: does not believe ${peer?.host ?? "nobody"}: ${reason}`);
+  }
+
   onSend(end: End, message: string | Uint8Array): void {
     const { linkBytes, windowBytes, readBytes, textBytes, recentBytes } = BOUNDS;
     const { frameBytes } = this.#cluster;

@@ -1,4 +1,6 @@
 import type { Link, LinkEvents } from "@meridian/ports";
+import { closeCodeOf } from "@meridian/protocol";
+
 import type { World } from "./world.ts";
 
 /** What the network does to messages. */
@@ -21,10 +23,15 @@ export interface Tap {
   rewrite?(message: string | Uint8Array, to: End): string | Uint8Array | undefined;
   /** Called when a message arrives. */
   onDeliver?(end: End, message: string | Uint8Array): void;
+  /** Called when an end closes its link because the other one has said what cannot be. */
+  onDisbelief?(end: End, reason: string): void;
 }
 
 /** The directions that are cut, as seen from the host. */
 export type CutWays = "both" | "in" | "out";
+
+/** How a party ends the link of one that says what cannot be. */
+const MALFORMED_CODE = closeCodeOf("MALFORMED_MESSAGE");
 
 /** After how many milliseconds a sender tries again on a dead line. */
 const DEAD_LINE_MS = 50;
@@ -79,6 +86,8 @@ export class End implements Link {
   close(code: number, reason: string): void {
     if (this.closed) return;
     const peer = this.peer;
+    if (code === MALFORMED_CODE)
+      for (const tap of this.#network.taps) tap.onDisbelief?.(this, reason);
     this.finish(code, reason);
     if (peer !== undefined) this.#network.hangUp(this, peer, code, reason);
   }
@@ -113,6 +122,8 @@ export class Network {
   readonly taps: Tap[] = [];
   /** Called when a host has sent a message. */
   onSent: (host: string) => unknown = () => {};
+  /** Whether everything that is sent arrives in its order, once, for as long as the link stays. */
+  readonly isFaithful: boolean;
   readonly #ends = new Set<End>();
   /** Hosts that receive nothing, hosts from which nothing arrives, and pairs of hosts that are cut from each other. */
   readonly #cut = { in: new Set<string>(), out: new Set<string>(), between: new Set<string>() };
@@ -123,6 +134,7 @@ export class Network {
     this.world = world;
     this.faults = faults;
     this.drainBytes = drainBytes;
+    this.isFaithful = faults.loss === 0 && faults.duplication === 0 && !faults.reorder;
   }
 
   /** Connects a host to a server, whose `accept` is asked when the connection arrives; undefined if it is dead. */

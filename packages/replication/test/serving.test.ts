@@ -26,6 +26,9 @@ describe("a node that writes by conditions", () => {
     rig.propose(here, 1);
     here.say(heartbeatOf({ nowMs: rig.clock.nowMs(), appliedThrough: 1 }));
     expect(here.closed).toBeUndefined();
+    const cursor = { logId: 7, epoch: 1, sequence: 0 };
+    const back = rig.join("back", 2, { cursor, home: { ...cursor, sequence: 1 } });
+    expect(back.of("welcome")[0]).toMatchObject({ resume: "feed", homeThrough: 1 });
     here.say(heartbeatOf({ nowMs: rig.clock.nowMs(), appliedThrough: 2 }));
     expect(here.closed).toMatchObject({ code: 4400, reason: expect.stringContaining("at most 1") });
   });

@@ -11,8 +11,8 @@ import { isAddress, MeridianError, type Cursor, type Follow, type Hello } from "
 export interface OwnLog {
   readonly logId: number;
   readonly epoch: number;
-  /** The last sequence given out. */
-  readonly head: number;
+  /** The last sequence given out. The frame may not have gone out yet: a node may have it from a stream. */
+  readonly ordered: number;
   /** The watermark. */
   readonly committedThrough: number;
 }
@@ -20,7 +20,7 @@ export interface OwnLog {
 /** Throws `MALFORMED_MESSAGE` if a node claims a place in the current epoch that it cannot have been told of. */
 export function checkPlaces({ cursors, home }: Pick<Hello, "cursors" | "home">, log: OwnLog): void {
   checkCursors({ cursors }, log);
-  if (home !== null) checkSequence("home.sequence", home, log, log.head);
+  if (home !== null) checkSequence("home.sequence", home, log, log.ordered);
 }
 
 /** The same of a directory that follows. */

@@ -35,6 +35,7 @@ import {
   checkHello,
   outboxOf,
   takeInFollower,
+  homeIn,
   takeInNode,
   type Introduction,
   type TakenIn,
@@ -74,7 +75,7 @@ export class DirectorySession implements ApplyingNode {
   readonly #pace: Pace;
   /** The position through which the outbox is committed, if the node is to be told so at the end of this turn. */
   #committed: number | undefined;
-  /** The last sequence that an earlier feed of this link had sent. */
+  /** The last sequence that the peer had when it greeted, or that an earlier feed of this link had sent. */
   #fedBefore = 0;
 
   /** `feedElsewhere`: another directory holds the link, and is told from where on it is to feed the node. */
@@ -174,7 +175,7 @@ export class DirectorySession implements ApplyingNode {
     return this.#applied.through;
   }
 
-  /** The last sequence that the node can have: the last one sent on this link, or the place from which the link began. */
+  /** The last sequence that the node can have: the last one sent on this link, or what it had when the link began. */
   get #sentThrough(): number {
     return Math.max(this.#fedBefore, this.#feed?.sentThrough ?? 0);
   }
@@ -366,6 +367,8 @@ export class DirectorySession implements ApplyingNode {
     const { status } = hello;
     this.#report = { ...this.#report, status };
     this.#hearClock(hello.nowMs);
+    // It is sent once more what is not committed yet.
+    this.#fedBefore = homeIn(this.#host.log, hello);
     this.#takeIn(takeInNode(this.#host, hello, mark));
   }
 

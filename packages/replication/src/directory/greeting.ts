@@ -70,7 +70,7 @@ export function takeInNode(host: SessionHost, hello: Hello, mark: OutboxMark | u
   const { log, sequencer, horizon } = host;
   const { isLoss, ...resume } = resumeOfNode(
     log,
-    sequencer.head,
+    sequencer.ordered,
     mark?.position,
     horizon.horizon,
     hello,
@@ -88,6 +88,12 @@ export function takeInNode(host: SessionHost, hello: Hello, mark: OutboxMark | u
   sequencer.expectAfter(hello.incarnation, hello.outboxAcknowledged);
   sequencer.observe(hello.admittedTime);
   return { resume, welcome: welcomeOf(host, agree(hello), resume, mark) };
+}
+
+/** Through where a node has this log by what it says of its home; 0 if its home is another log or epoch, of which it may have more than this one. */
+export function homeIn({ logId, epoch }: Pick<OwnLog, "logId" | "epoch">, hello: Hello): number {
+  const { home } = hello;
+  return home?.logId === logId && home.epoch === epoch ? home.sequence : 0;
 }
 
 /** Checks the `follow` of another directory, and throws what is wrong with it. */
@@ -111,6 +117,6 @@ export function takeInFollower(host: SessionHost, follow: Follow): TakenIn {
 
 function ownLog({ log, sequencer }: SessionHost): OwnLog {
   const { logId, epoch } = log;
-  const { head, committedThrough } = sequencer;
-  return { logId, epoch, head, committedThrough };
+  const { ordered, committedThrough } = sequencer;
+  return { logId, epoch, ordered, committedThrough };
 }
