@@ -11,13 +11,14 @@ import {
 } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/transport-node";
 
-import type {
-  FollowedMessages,
-  LogStream,
-  StoredMessage,
-  StreamBounds,
-  StreamMessage,
-  StreamWriterWord,
+import {
+  MISSING,
+  type FollowedMessages,
+  type LogStream,
+  type StoredMessage,
+  type StreamBounds,
+  type StreamMessage,
+  type StreamWriterWord,
 } from "./log-stream.ts";
 import { NatsWire } from "./nats-wire.ts";
 import type { RelayWire } from "./relay-wire.ts";
@@ -266,6 +267,9 @@ export async function logConnection(connection: NatsConnection, logger: Logger):
   }
 }
 
+/** What JetStream says of a stream that is not there. */
+const NOT_FOUND = 10_059;
+
 /** What a failure of JetStream means, by its code, and what to do about it. */
 const NO_ROOM: Readonly<Record<number, string>> = {
   10_002: "its account of NATS has no room left; raise the account's `max_store`",
@@ -281,8 +285,10 @@ async function told<Result>(asked: Promise<Result>, what: string): Promise<Resul
     return await asked;
   } catch (cause) {
     const why = asMeridianError(cause).message.replace(/^Unexpected failure: /, "");
-    const noRoom = cause instanceof JetStreamApiError ? NO_ROOM[cause.code] : undefined;
-    const said = `The stream did not ${what}: ${noRoom === undefined ? why : `${noRoom} (${why})`}`;
-    throw new MeridianError("STORE_FAILED", said, { cause });
+    const code = cause instanceof JetStreamApiError ? cause.code : 0;
+    const noRoom = NO_ROOM[code];
+    const said = `The stream could not ${what}: ${noRoom === undefined ? why : `${noRoom} (${why})`}`;
+    const details = code === NOT_FOUND ? { [MISSING]: true } : {};
+    throw new MeridianError("STORE_FAILED", said, { cause, details });
   }
 }

@@ -15,7 +15,7 @@ import type { StreamPlace } from "@meridian/store";
 import { delay } from "./delay.ts";
 import { messageId } from "./lineage.ts";
 import type { LogState, StateFolder } from "./log-state.ts";
-import type { LogStream } from "./log-stream.ts";
+import { MISSING, type LogStream } from "./log-stream.ts";
 import { decodeEpoch, encodeEpoch, type EpochRecord } from "./records.ts";
 import { Replay } from "./replay.ts";
 import type { StreamRules } from "./rules.ts";
@@ -37,8 +37,8 @@ export interface OpeningOptions<State extends LogState> {
   /** Called once if another directory writes the log, so that this one stands by. */
   readonly onStandby?: (() => void) | undefined;
   /**
-   * Called when the stream has given no answer for so long that a standby, which asked shortly before, may have taken over; and again
-   * while that lasts. Let nodes go: they keep what is not acknowledged.
+   * Called when the stream has given no answer for so long that a standby, which asked shortly before, may have taken over, and where this is
+   * one that serves nodes; and again while that lasts. Let nodes go: they keep what is not acknowledged.
    */
   readonly onCutOff?: ((why: MeridianError) => void) | undefined;
   /**
@@ -74,7 +74,7 @@ const PATIENCE_MS = 30_000;
 /** For how long a stream that cannot be read is asked again. */
 const BEHIND_MS = 5_000;
 
-/** The same while nodes are served: longer than the stream is without a leader. Then the nodes are let go. */
+/** The same while nodes are served: longer than the stream is without a leader. Then the nodes are let go, and each time that as much has passed again. */
 const BEHIND_SERVING_MS = 20_000;
 
 interface Begun<State extends LogState> {
@@ -201,7 +201,8 @@ class Opening<State extends LogState> {
 
   /**
    * Reads the stream to its end and begins an epoch. Resolves to undefined if the stream is that of another log by now, has lost what was read of
-   * it, or cannot be reached: then all begins anew.
+   * it, or is not there: then all begins anew. So it does if the stream cannot be reached, as long as nobody is served. A directory that serves
+   * waits for the stream, and goes on saying who is there.
    */
   async #beginBeside(
     standby: Standby<State>,
@@ -209,8 +210,13 @@ class Opening<State extends LogState> {
     state: State,
   ): Promise<Begun<State> | undefined> {
     let reachedAtMs = this.#clock.elapsedMs();
-    const patienceMs = (): number => (standby.isServing ? BEHIND_SERVING_MS : BEHIND_MS);
-    while (this.#clock.elapsedMs() - reachedAtMs < patienceMs()) {
+    for (;;) {
+      const { isServing } = standby;
+      const restMs = this.#clock.elapsedMs() - reachedAtMs;
+      if (restMs >= (isServing ? BEHIND_SERVING_MS : BEHIND_MS)) {
+        if (!isServing || (await this.#isAnswered())) return undefined;
+        reachedAtMs = this.#clock.elapsedMs();
+      }
       try {
         if (await this.#follow(standby, replay)) {
           reachedAtMs = this.#clock.elapsedMs();
@@ -246,7 +252,20 @@ class Opening<State extends LogState> {
       }
       await delay(this.#clock, STEP_MS);
     }
-    return undefined;
+  }
+
+  /** Whether servers say anything of the stream. If not, nodes are better off with another directory, and the database cannot be made anew. */
+  async #isAnswered(): Promise<boolean> {
+    try {
+      await this.#stream.bounds();
+      return true;
+    } catch (cause) {
+      const { details, message } = asMeridianError(cause);
+      if (details?.[MISSING] === true) return true;
+      const said = `The stream of the log has not been read for ${BEHIND_SERVING_MS / 1_000} s: ${message}`;
+      this.#options.onCutOff?.(new MeridianError("GOING_AWAY", said));
+      return false;
+    }
   }
 
   /** What was trimmed or lost does not come back, however long one waits. A snapshot has it, and to fetch that may take long. */

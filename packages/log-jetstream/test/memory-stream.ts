@@ -170,7 +170,11 @@ export class MemoryStream implements LogStream {
   }
 
   async writer(): Promise<StreamWriterWord | undefined> {
-    await this.#answer();
+    try {
+      await this.#answer();
+    } catch {
+      return undefined;
+    }
     this.#server.asked += 1;
     if (this.#server.unanswered > 0) {
       this.#server.unanswered -= 1;
@@ -212,6 +216,6 @@ export class MemoryStream implements LogStream {
 
   async #answer(): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve));
-    if (this.#server.isDown || !this.#isOpen) throw new Error("no answer");
+    if (this.#server.isDown || !this.#isOpen) throw new MeridianError("STORE_FAILED", "no answer");
   }
 }

@@ -142,6 +142,40 @@ describe("a directory beside the one that writes", () => {
   });
 });
 
+describe("a directory beside the one that writes, which gets no answer from the stream", () => {
+  it("serves on, for however long, lets its nodes go, and goes on with it", async () => {
+    const server = serverOf("unreached");
+    const first = await open("unreached", "unreached-1");
+    const ends: boolean[] = [];
+    const said: string[] = [];
+    const serveBeside = async ({ state }: FollowedLog): Promise<StandbyServer> => ({
+      head: state.committedThrough,
+      onFrame: () => {},
+      end: async (isWriter) => void ends.push(isWriter),
+    });
+    const ownClock = new ManualClock();
+    const onCutOff = (): void => void said.push("away");
+    const options = { silenceMs: 5_000, serveBeside, onCutOff, ownClock };
+    const opening = open("unreached", "unreached-2", options);
+    const pass = async (seconds: number): Promise<void> => {
+      for (let step = 0; step < 4 * seconds; step += 1) {
+        ownClock.advance(250);
+        for (let turn = 0; turn < 20; turn += 1) await new Promise((done) => setImmediate(done));
+      }
+    };
+    await expect.poll(() => pass(1).then(() => server.followed)).toBe(1);
+    server.isDown = true;
+    await pass(130);
+    expect([ends, said.length]).toEqual([[], 6]);
+    server.isDown = false;
+    await first.abort();
+    await pass(10);
+    const second = await opening;
+    expect(ends).toEqual([true]);
+    await second.close();
+  });
+});
+
 describe("a writer that gets no answer from the stream", () => {
   it.each([
     ["sends nodes away, if a directory stood by", true],

@@ -224,7 +224,7 @@ export class NatsConnection implements LogStream {
   #ask<T>(run: (answer: Answer<T>) => void, what: string, withinMs = ASK_MS): Promise<T> {
     const { clock } = this.#options;
     const failed = (why: string): MeridianError =>
-      new MeridianError("STORE_FAILED", `The stream did not ${what}: ${why}`);
+      new MeridianError("STORE_FAILED", `The stream could not ${what}: ${why}`);
     return new Promise((resolve, reject) => {
       if (!this.#isThere) return reject(failed("the connection is closed"));
       const end = (): void => {
