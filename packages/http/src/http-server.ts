@@ -9,7 +9,7 @@ import { TLSSocket, type SecureContextOptions } from "node:tls";
 import { certificateFault, MeridianError } from "@meridian/protocol";
 import type { Clock, Cuts, Logger, Metrics } from "@meridian/runtime";
 
-import { problemAnswer, type Answer, type Refuse } from "./answer.ts";
+import { jsonAnswer, problemAnswer, type Answer, type Refuse } from "./answer.ts";
 import { HostPolicy, isLoopback } from "./hosts.ts";
 import { httpCuts, type HttpCut } from "./http-cuts.ts";
 import { HttpGuard } from "./http-guard.ts";
@@ -55,7 +55,7 @@ export interface HttpServerOptions {
   readonly unguarded?: boolean;
   /** Names under which it answers beside `localhost` where only this machine reaches it, in lower case. */
   readonly allowHost?: readonly string[];
-  /** The error of all requests before `handle` is called. */
+  /** The error of all requests before `handle` is called, but for `GET /healthz`: that says that the process lives. */
   readonly starting: MeridianError;
 }
 
@@ -100,8 +100,10 @@ export class HttpServer {
     this.starting = options.starting;
     this.#server = serverOf(options);
     const refuse: Refuse = (error) => this.#refuse(error);
-    this.#refuseStarting = (incoming, outgoing) =>
-      this.#reply(incoming, outgoing, this.#refuse(this.starting));
+    this.#refuseStarting = (incoming, outgoing) => {
+      const answer = asksWhetherAlive(incoming) ? ALIVE : this.#refuse(this.starting);
+      this.#reply(incoming, outgoing, answer);
+    };
     this.#request = this.#refuseStarting;
     this.#server.on("request", (incoming: IncomingMessage, outgoing: ServerResponse) => {
       this.#answer(incoming, outgoing);
@@ -320,6 +322,13 @@ export class HttpServer {
 }
 
 function ignore(): void {}
+
+/** Whoever watches a process is not to end one that opens its data, however long that takes. */
+function asksWhetherAlive({ method, url = "" }: IncomingMessage): boolean {
+  return (method === "GET" || method === "HEAD") && targetOf(url).path === "/healthz";
+}
+
+const ALIVE: Answer = jsonAnswer(200, { status: "ok" }, ["Cache-Control", "no-store"]);
 
 function serverOf({ timeouts, certificate }: HttpServerOptions): Server | SecureServer {
   // `headError` tells a client that names no host what is wrong; the parser would close without a word.

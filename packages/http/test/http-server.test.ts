@@ -91,6 +91,34 @@ describe("an HTTP server", () => {
   });
 });
 
+describe("an HTTP server that has nobody who answers", () => {
+  it("says that it lives before it is told how to answer, and while it rests", async () => {
+    const server = await startServer();
+    const ask = async (path: string, method: string): Promise<unknown> => {
+      const response = await fetch(`${server.url}${path}`, { method });
+      return [response.status, await response.text()];
+    };
+    const states = [
+      () => {},
+      () =>
+        server.handle({ request: (_, outgoing) => outgoing.end("served"), refuse: problemAnswer }),
+      () => server.rest(),
+    ];
+    const alive: unknown[] = [];
+    for (const become of states) {
+      become();
+      alive.push(await ask("/healthz?deep=1", "GET"), await ask("/healthz", "HEAD"));
+    }
+    const ok = [200, '{"status":"ok"}'];
+    expect(alive).toEqual([ok, [200, ""], [200, "served"], [200, ""], ok, [200, ""]]);
+    expect([await ask("/readyz", "HEAD"), await ask("/healthz/", "HEAD")]).toEqual([
+      [503, ""],
+      [503, ""],
+    ]);
+    expect(await ask("/healthz", "POST")).toMatchObject([503, expect.any(String)]);
+  });
+});
+
 describe("what comes behind a request", () => {
   it("takes its answer from it neither where it is malformed nor where it is one too many", async () => {
     const server = await startServer();
