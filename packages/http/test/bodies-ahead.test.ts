@@ -9,7 +9,7 @@ import {
 } from "@meridian/http";
 import { expect, it, onTestFinished } from "vitest";
 
-import { connectTo, exchangeBytes, levelOf, startServer } from "./harness.ts";
+import { connectTo, exchangeBytes, levelOf, startServer, withoutSharedReads } from "./harness.ts";
 
 const KIBIBYTE = 1024;
 const MEBIBYTE = 1024 * KIBIBYTE;
@@ -40,23 +40,30 @@ async function holdingServer(
   return { server, release: () => held.forEach((read) => read()) };
 }
 
-it("the bodies of requests that were sent ahead wait with their client, and all of them are taken in the end", async () => {
-  const { server, release } = await holdingServer();
-  const socket = connectTo(server);
-  onTestFinished(() => void socket.destroy());
-  let heard = "";
-  socket.on("data", (chunk: Buffer) => (heard += chunk.toString()));
-  // The end of the first and much of the second come in one packet, while nobody has read the first.
-  socket.write(put("/held", 20 * KIBIBYTE) + put("/ahead", MEBIBYTE).repeat(16));
-  const other = put("/other", 10).replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n");
-  for (let turn = 0; turn < 30; turn += 1) {
-    expect(await exchangeBytes(server, other)).toContain("/other 10;");
-  }
-  // A packet that has been read, and what a body may hold before its reading stops.
-  expect(levelOf(server, "httpAnswerBytes")?.now).toBeLessThan(256 * KIBIBYTE);
-  release();
-  await expect.poll(() => heard.match(/\/ahead 1048576;/g)?.length, { timeout: 20_000 }).toBe(16);
-});
+it.each([
+  ["shared memory", async () => {}],
+  ["memory of node:net", withoutSharedReads],
+])(
+  "the bodies of requests that were sent ahead, read into %s, wait with their client, and all of them are taken in the end",
+  async (_, prepare) => {
+    await prepare();
+    const { server, release } = await holdingServer();
+    const socket = connectTo(server);
+    onTestFinished(() => void socket.destroy());
+    let heard = "";
+    socket.on("data", (chunk: Buffer) => (heard += chunk.toString()));
+    // The end of the first and much of the second come in one packet, while nobody has read the first.
+    socket.write(put("/held", 20 * KIBIBYTE) + put("/ahead", MEBIBYTE).repeat(16));
+    const other = put("/other", 10).replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n");
+    for (let turn = 0; turn < 30; turn += 1) {
+      expect(await exchangeBytes(server, other)).toContain("/other 10;");
+    }
+    // A packet that has been read, and what a body may hold before its reading stops.
+    expect(levelOf(server, "httpAnswerBytes")?.now).toBeLessThan(256 * KIBIBYTE);
+    release();
+    await expect.poll(() => heard.match(/\/ahead 1048576;/g)?.length, { timeout: 20_000 }).toBe(16);
+  },
+);
 
 it.each([
   ["the beginning of a body", put("/ahead", 60 * KIBIBYTE).slice(0, -1)],

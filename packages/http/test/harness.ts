@@ -1,4 +1,5 @@
-import { connect, type Socket } from "node:net";
+import { once } from "node:events";
+import { connect, createServer, type Socket } from "node:net";
 
 import { MeridianError } from "@meridian/protocol";
 import { Metrics, systemClock, type Gauge, silentLogger } from "@meridian/runtime";
@@ -34,6 +35,20 @@ export async function startServer({
   await server.listen(host, 0);
   onTestFinished(() => server.close(0));
   return server;
+}
+
+/** Until the test ends, servers find a Node.js that cannot read connections into memory of theirs. */
+export async function withoutSharedReads(): Promise<void> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  let owner = (server as unknown as { readonly _handle: object })._handle;
+  server.close();
+  while (!Object.hasOwn(owner, "useUserBuffer")) owner = Object.getPrototypeOf(owner) as object;
+  const found = Object.getOwnPropertyDescriptor(owner, "useUserBuffer");
+  Object.defineProperty(owner, "useUserBuffer", { value: undefined, configurable: true });
+  onTestFinished(() => {
+    Object.defineProperty(owner, "useUserBuffer", found ?? {});
+  });
 }
 
 /** A connection to a server. */
