@@ -31,7 +31,7 @@ const HAND_MS: Readonly<Record<Durability, number>> = { process: 100, power: 200
 const HAND_BYTES = 128 * 1024;
 
 /** Records that nobody waits for are written so long after the write before, in milliseconds, with all that come until then. */
-const GATHER_MS = 10;
+const GATHER_MS = 25;
 
 /** Who waits for a record: somebody for it alone, somebody for it and what comes with it in this turn, or nobody. */
 export type Urgency = "alone" | "turn" | "none";
