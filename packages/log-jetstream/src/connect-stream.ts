@@ -73,6 +73,7 @@ const CODES = {
   noPeers: 10_005,
   nameInUse: 10_058,
   overlaps: 10_065,
+  noStorage: 10_047,
 };
 
 /** Rejects with `INVALID_CONFIG` if the stream cannot be used as it is, and with `STORE_FAILED` if it cannot be reached. */
@@ -219,6 +220,11 @@ function refusal(
     case CODES.nameInUse:
       return invalid(
         `The stream cannot be created beside the others of NATS at ${address}: ${why}`,
+      );
+    case CODES.noStorage:
+      return failed(
+        `NATS at ${address} has no room for the stream: free its disk, or raise \`max_file\` in its \`jetstream\` block, and start it again (${why})`,
+        cause,
       );
     case CODES.noPeers:
       return failed(

@@ -11,14 +11,13 @@ import {
 } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/transport-node";
 
-import {
-  MISSING,
-  type FollowedMessages,
-  type LogStream,
-  type StoredMessage,
-  type StreamBounds,
-  type StreamMessage,
-  type StreamWriterWord,
+import type {
+  FollowedMessages,
+  LogStream,
+  StoredMessage,
+  StreamBounds,
+  StreamMessage,
+  StreamWriterWord,
 } from "./log-stream.ts";
 import { NatsWire } from "./nats-wire.ts";
 import type { RelayWire } from "./relay-wire.ts";
@@ -267,14 +266,13 @@ export async function logConnection(connection: NatsConnection, logger: Logger):
   }
 }
 
-/** What JetStream says of a stream that is not there. */
-const NOT_FOUND = 10_059;
-
 /** What a failure of JetStream means, by its code, and what to do about it. */
-const NO_ROOM: Readonly<Record<number, string>> = {
+const WHAT_TO_DO: Readonly<Record<number, string>> = {
   10_002: "its account of NATS has no room left; raise the account's `max_store`",
   10_023:
     "a server of NATS has no room left; raise `max_file` in its `jetstream` block, or free its disk",
+  10_059:
+    "its servers have none of this name now; one that was started on a full disk has to be started again once there is room",
   10_077:
     "it has reached its limit; raise its `max_bytes` and `max_msgs` with `nats stream edit`, or take them away",
 };
@@ -285,10 +283,8 @@ async function told<Result>(asked: Promise<Result>, what: string): Promise<Resul
     return await asked;
   } catch (cause) {
     const why = asMeridianError(cause).message.replace(/^Unexpected failure: /, "");
-    const code = cause instanceof JetStreamApiError ? cause.code : 0;
-    const noRoom = NO_ROOM[code];
-    const said = `The stream could not ${what}: ${noRoom === undefined ? why : `${noRoom} (${why})`}`;
-    const details = code === NOT_FOUND ? { [MISSING]: true } : {};
-    throw new MeridianError("STORE_FAILED", said, { cause, details });
+    const hint = cause instanceof JetStreamApiError ? WHAT_TO_DO[cause.code] : undefined;
+    const said = `The stream could not ${what}: ${hint === undefined ? why : `${hint} (${why})`}`;
+    throw new MeridianError("STORE_FAILED", said, { cause });
   }
 }

@@ -2,9 +2,6 @@
 
 import type { RelayWire } from "./relay-wire.ts";
 
-/** In the details of a `STORE_FAILED`: the servers answer, and have no such stream. Only an opening creates one. */
-export const MISSING = "isMissing";
-
 /** A message that the log publishes. */
 export interface StreamMessage {
   /** `log` for a record, or a part of one; `epoch` for the begin of an epoch. Of snapshots: `log` for a part, `epoch` for what the parts are. */

@@ -15,7 +15,7 @@ import type { StreamPlace } from "@meridian/store";
 import { delay } from "./delay.ts";
 import { messageId } from "./lineage.ts";
 import type { LogState, StateFolder } from "./log-state.ts";
-import { MISSING, type LogStream } from "./log-stream.ts";
+import type { LogStream } from "./log-stream.ts";
 import { decodeEpoch, encodeEpoch, type EpochRecord } from "./records.ts";
 import { Replay } from "./replay.ts";
 import type { StreamRules } from "./rules.ts";
@@ -201,8 +201,8 @@ class Opening<State extends LogState> {
 
   /**
    * Reads the stream to its end and begins an epoch. Resolves to undefined if the stream is that of another log by now, has lost what was read of
-   * it, or is not there: then all begins anew. So it does if the stream cannot be reached, as long as nobody is served. A directory that serves
-   * waits for the stream, and goes on saying who is there.
+   * it: then all begins anew. So it does if the stream cannot be reached, as long as nobody is served. A directory that serves waits for the stream,
+   * and goes on saying who is there.
    */
   async #beginBeside(
     standby: Standby<State>,
@@ -254,14 +254,16 @@ class Opening<State extends LogState> {
     }
   }
 
-  /** Whether servers say anything of the stream. If not, nodes are better off with another directory, and the database cannot be made anew. */
+  /**
+   * Whether servers tell where the stream stands. If not, nodes are better off with another directory, and the database cannot be made anew. A
+   * server that was started on a full disk says that there is no stream, until it is started again.
+   */
   async #isAnswered(): Promise<boolean> {
     try {
       await this.#stream.bounds();
       return true;
     } catch (cause) {
-      const { details, message } = asMeridianError(cause);
-      if (details?.[MISSING] === true) return true;
+      const { message } = asMeridianError(cause);
       const said = `The stream of the log has not been read for ${BEHIND_SERVING_MS / 1_000} s: ${message}`;
       this.#options.onCutOff?.(new MeridianError("GOING_AWAY", said));
       return false;
