@@ -72,7 +72,13 @@ export const DIRECTORY_API = {
       access: { scope: "public" },
       summary: "Whether the directory serves.",
       answer: readiness,
-      errors: ["DIRECTORY_SYNCING", "STORE_FULL", "STORE_CORRUPT"],
+      errors: [
+        "DIRECTORY_SYNCING",
+        "DIRECTORY_UNREACHABLE",
+        "STORE_FULL",
+        "STORE_FAILED",
+        "STORE_CORRUPT",
+      ],
     },
   },
 } as const satisfies ApiTable;

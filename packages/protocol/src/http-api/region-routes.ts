@@ -384,6 +384,7 @@ export const REGION_API = {
         "NODE_DRAINING",
         "NODE_REFUSED",
         "NODE_NOT_ADMITTED",
+        "STORE_FULL",
         "STORE_CORRUPT",
       ],
     },
