@@ -49,6 +49,7 @@ test("a node is named by its id, too", async () => {
 
 test("status says in words how a directory is, and what troubles it", async () => {
   const told = directoryStatusOf({
+    beside: [{ id: "oslo", url: "https://oslo.example", lat: null, lon: null }],
     startedAtMs: 1_000,
     nowMs: 200_000,
     head: 12,
@@ -63,6 +64,7 @@ test("status says in words how a directory is, and what troubles it", async () =
   const lines = stdout.toString();
   expect(lines).toMatch(/^directory +of the cluster c, version 1, for 3 min$/m);
   expect(lines).toMatch(/^nodes +2 ready, 1 gone$/m);
+  expect(lines).toMatch(/^same log at +https:\/\/oslo\.example$/m);
   expect(lines).toMatch(/^waiting to be sent +2.0 KiB$/m);
   expect(lines).toMatch(/^trouble +syncing; page 7 is torn$/m);
   expect((await run(["status", "--directory", url, "--json"])).stdout.toString()).toBe(

@@ -26,6 +26,7 @@ const directoryShown = v.pick(directoryStatus, [
   "head",
   "committedThrough",
   "peers",
+  "beside",
   "horizonAtMs",
   "bufferedBytes",
   "store",
@@ -81,6 +82,7 @@ function show<Answer>(
 
 function directoryRows(answer: DirectoryShown): readonly Row[] {
   const { id, lat, lon } = answer;
+  const beside = (answer.beside ?? []).map(({ url }) => url);
   const { head, committedThrough, horizonAtMs, syncing, damage, stall, conditions } = answer;
   const nodes = Object.entries(answer.nodes).filter(([, count]) => count !== 0);
   const peers = answer.peers.map(({ name, applied }) => `${name} (through ${countText(applied)})`);
@@ -92,6 +94,7 @@ function directoryRows(answer: DirectoryShown): readonly Row[] {
     ["nodes", nodes.map(([name, count]) => `${count} ${name}`).join(", ") || "none"],
     ["log", `${countText(head)} writes, ${countText(committedThrough)} on disk`],
     ...(peers.length === 0 ? [] : [["follows", peers.join(", ")] as const]),
+    ...(beside.length === 0 ? [] : [["same log at", beside.join(", ")] as const]),
     [
       "forgets deletes",
       horizonAtMs === null ? "none yet" : `older than ${new Date(horizonAtMs).toISOString()}`,
