@@ -37,9 +37,6 @@ export interface Promises {
 }
 
 /** The disks that nodes and directories had when a write was answered. */
-/** As the refusal of a place has it. */
-const BOUND = "of at most";
-
 interface AtWrite {
   readonly disks: readonly ReplicaDisk[];
   readonly logs: readonly LogDisk[];
@@ -79,13 +76,10 @@ export class Auditor implements Tap {
     this.#cluster.onViolation();
   }
 
-  /**
-   * All parties say what is true, so nobody may be taken for one that claims a place which it cannot have, unless the network or a test changes what they
-   * say. Two directories that compare may still end their link over when the comparison was over: they begin it again.
-   */
+  /** All parties say what is true, so nobody may be taken for one that does not, unless the network or a test changes what they say. */
   onDisbelief({ host, peer }: End, reason: string): void {
     const { network, parts } = this.#cluster;
-    if (!network.isFaithful || parts.rewrite !== undefined || !reason.includes(BOUND)) return;
+    if (!network.isFaithful || parts.rewrite !== undefined) return;
     this.report(`${host}: does not believe ${peer?.host ?? "nobody"}: ${reason}`);
   }
 

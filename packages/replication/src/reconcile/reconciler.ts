@@ -88,6 +88,8 @@ export class Reconciler {
   #begun = false;
   /** Whether there is nobody to ask. */
   #isPaused = false;
+  /** What is given at once calls back within the answer that asked for it, which then proceeds, too: it is over once. */
+  #isDone = false;
   #horizon = 0;
   readonly #work: TurnWork;
   /** How many rows are read at a time. */
@@ -184,7 +186,9 @@ export class Reconciler {
       else break;
     }
     if (!this.#walked || this.#questions.size > 0 || this.#giving > 0) return;
-    if (this.#differing.length === 0) this.#options.onDone();
+    if (this.#differing.length > 0 || this.#isDone) return;
+    this.#isDone = true;
+    this.#options.onDone();
   }
 
   #askAbout(next: Differing): void {
