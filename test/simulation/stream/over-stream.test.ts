@@ -5,7 +5,7 @@ import { CIRCUMSTANCES, type Circumstance } from "../rules/circumstances.ts";
 import { simulate, streamFaultsOf } from "../scenario.ts";
 import { simulateHonestly } from "../seeds.ts";
 
-const SEEDS = Number(process.env["SIM_SEEDS"] ?? 4);
+const SEEDS = Number(process.env["SIM_SEEDS"] ?? 2);
 const BATCHES = 2;
 
 /** Which share of the waits for acknowledgements must succeed in spite of all faults. Of one directory, nobody acknowledges while it is away. */
