@@ -22,7 +22,7 @@ import type { Purged } from "./sweep.ts";
 import type { StreamPlace } from "./stream-place.ts";
 import { RUN_BYTES, RUN_ROWS } from "./trim-run.ts";
 import { UnfoldedRows } from "./unfolded-rows.ts";
-import type { DirectoryCommit, DirectoryWrite } from "./writer-messages.ts";
+import type { DirectoryCommit, DirectoryWrite, Epochs } from "./writer-messages.ts";
 
 /** How many rows are read at once to see which of them are no longer needed. */
 const TRIM_ROWS = 256;
@@ -180,14 +180,14 @@ class DirectoryJournal implements Journal<DirectoryWrite, DirectoryCommit> {
     switch (write.kind) {
       case "leave":
         this.#sql.leave.run();
-        this.#writeEpoch(write.epoch, this.#state.through);
+        this.#addEpochs([[write.epoch, this.#state.through]]);
         break;
       case "epoch":
-        this.#writeEpoch(write.epoch, this.#state.through);
+        this.#addEpochs([[write.epoch, this.#state.through]]);
         break;
       case "epochs":
         this.#sql.deleteEpochs.run();
-        for (const [epoch, after] of write.epochs) this.#writeEpoch(epoch, after);
+        this.#addEpochs(write.epochs);
         break;
       case "frame":
         this.#writeFrame(write);
@@ -207,8 +207,8 @@ class DirectoryJournal implements Journal<DirectoryWrite, DirectoryCommit> {
     }
   }
 
-  #writeEpoch(epoch: number, after: number): void {
-    this.#sql.insertEpoch.run(epoch, after);
+  #addEpochs(epochs: Epochs): void {
+    for (const [epoch, after] of epochs) this.#sql.insertEpoch.run(epoch, after);
     // A node whose epoch is older than the remembered ones reconciles.
     this.#sql.forgetEpochs.run(EPOCHS_MAX);
   }
