@@ -98,6 +98,7 @@ export function serveBeside(
       },
     });
     running.quit = async () => {
+      options.beside.stop();
       directory.stop();
       await stop();
     };
