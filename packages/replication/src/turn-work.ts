@@ -1,5 +1,5 @@
-/** The keys that one turn of the event loop may read, which takes some milliseconds. */
-export const TURN_ROWS = 512;
+/** The keys that a walk may read in one turn of the event loop: of code that is new, or on a slow machine, that takes some milliseconds. */
+export const TURN_ROWS = 256;
 /** Bytes of entries that are handled in one turn of the event loop. */
 export const TURN_BYTES: number = 1024 * 1024;
 

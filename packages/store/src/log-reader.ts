@@ -24,7 +24,7 @@ import { ROWS_PER_TURN } from "./turns.ts";
 const COMPACTED_BYTES = 256 * 1024;
 
 /** How many entries are read at a time to be compacted: who gets them takes them in as one piece. */
-const COMPACTED_ROWS = 512;
+const COMPACTED_ROWS = 256;
 
 type Row = [
   key: string,

@@ -6,6 +6,7 @@ import type { Emitter } from "../events.ts";
 import { DIRECTORY_LIMITS, type DirectoryLimits } from "../limits.ts";
 import type { OrderedFrame } from "../order/recent-frames.ts";
 import type { Rules } from "../rules.ts";
+import { SharedTurns } from "../shared-turns.ts";
 import type { DirectorySession } from "./directory-session.ts";
 import type { DirectoryOptions } from "./directory.ts";
 
@@ -24,6 +25,8 @@ export interface DirectoryContext {
   readonly rules: Rules;
   /** Runs `callback` in the next turn of the event loop. A timer would take a millisecond, in which a feed sends several turns' worth. */
   defer(callback: () => void): void;
+  /** Shares turns of the event loop among the walks over rows. */
+  readonly turns: SharedTurns;
 }
 
 /** What the parts of a directory's machine tell it. */
@@ -78,5 +81,7 @@ export function contextOf(
   const limits = { ...DIRECTORY_LIMITS, ...options.limits };
   const deadlines = new Deadlines(clock);
   const defer = (callback: () => void): void => options.defer(callback);
-  return { cluster, log, sharesLog, clock, logger, limits, deadlines, events, rules, defer };
+  const turns = new SharedTurns(defer, clock);
+  const shared = { cluster, log, sharesLog, clock, logger, limits, deadlines, events, rules };
+  return { ...shared, defer, turns };
 }

@@ -273,14 +273,14 @@ export class DirectorySession implements ApplyingNode {
   acknowledge(position: number): void {
     const isFirst = this.#committed === undefined;
     this.#committed = Math.max(position, this.#committed ?? 0);
-    if (isFirst) this.later(() => this.#tellCommitted());
+    if (isFirst) this.#host.defer(() => this.#guard(this.#tellCommitted));
   }
 
-  #tellCommitted(): void {
+  readonly #tellCommitted = (): void => {
     if (this.#committed === undefined) return;
     this.#intake.acknowledge(this.#committed);
     this.#committed = undefined;
-  }
+  };
 
   /** Bytes of the node's frames that wait for the disk. */
   get pendingBytes(): number {
@@ -460,14 +460,15 @@ export class DirectorySession implements ApplyingNode {
 
   /** Runs `callback` in a later turn, unless the link is gone by then. An error that it throws ends the link, as with a message. */
   later(callback: () => void): void {
-    this.#host.defer(() => {
-      if (this.#isClosed) return;
-      try {
-        callback();
-      } catch (error) {
-        this.close(asMeridianError(error));
-      }
-    });
+    this.#host.turns.later(() => this.#guard(callback));
+  }
+
+  #guard(callback: () => void): void {
+    try {
+      if (!this.#isClosed) callback();
+    } catch (error) {
+      this.close(asMeridianError(error));
+    }
   }
 
   #onHeartbeat(message: Extract<NodeMessage, { type: "heartbeat" }>): void {

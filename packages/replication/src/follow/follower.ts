@@ -344,7 +344,7 @@ export class Follower implements HorizonMember, ReconcilingParty {
   }
 
   later(callback: () => void): void {
-    this.#context.defer(() => {
+    this.#context.turns.later(() => {
       try {
         callback();
       } catch (failure) {

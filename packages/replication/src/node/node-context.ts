@@ -16,6 +16,7 @@ import { REPLICA_LIMITS, type ReplicaLimits } from "../limits.ts";
 import type { NodeLinkMessage } from "../link/link-messages.ts";
 import type { ReplicaLinkEvents } from "../link/replica-link.ts";
 import type { Rules } from "../rules.ts";
+import { SharedTurns } from "../shared-turns.ts";
 import { AdmittedTime } from "../time/admitted-time.ts";
 import { ClusterClock } from "../time/cluster-clock.ts";
 import { HybridClock } from "../time/hybrid-clock.ts";
@@ -46,6 +47,8 @@ export interface NodeContext
   readonly early: EarlyEntries;
   readonly events: Emitter<NodeEvents>;
   readonly rules: Rules;
+  /** Shares turns of the event loop among the walks over rows. */
+  readonly turns: SharedTurns;
 }
 
 /** Facts about the writes of a frame that are not in the frame. */
@@ -113,6 +116,7 @@ export function contextOf(
 ): NodeContext {
   const { store, clock, random } = options;
   const floor = Math.max(store.highestTime, store.horizon);
+  const defer = (callback: () => void): void => options.defer(callback);
   const context = {
     ...options,
     append: (record: ReplicaRecord, done: Done) =>
@@ -122,7 +126,8 @@ export function contextOf(
       }),
     directories: options.directories ?? 1,
     load: () => options.load?.() ?? NO_LOAD,
-    defer: (callback: () => void) => options.defer(callback),
+    defer,
+    turns: new SharedTurns(defer, clock),
     limits: { ...REPLICA_LIMITS, ...options.limits },
     deadlines: new Deadlines(clock),
     time: new ClusterClock(clock, rules),

@@ -28,7 +28,7 @@ export class OutboxWalk {
         onFailure(asMeridianError(failure));
       }
     };
-    this.#work = new TurnWork((callback) => context.defer(callback), goOn);
+    this.#work = new TurnWork((callback) => context.turns.later(callback), goOn);
   }
 
   /**

@@ -156,7 +156,7 @@ export class Settlement implements ReconcilingParty {
 
   /** Catches what `callback` throws: no caller is left in that turn. */
   later(callback: () => void): void {
-    this.#context.defer(() => {
+    this.#context.turns.later(() => {
       try {
         callback();
       } catch (failure) {

@@ -79,7 +79,7 @@ export class Submitter {
     this.#times = new PendingTimes(outboxThrough);
     this.#times.acknowledge(this.#acknowledgedThrough);
     this.#work = new TurnWork(
-      (callback) => context.defer(callback),
+      (callback) => context.turns.later(callback),
       () => this.#pumpLater(),
     );
     this.#walk = new OutboxWalk(context, (failure) => context.events.emit.failed(failure));

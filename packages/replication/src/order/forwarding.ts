@@ -13,7 +13,7 @@ export interface ForwardingOptions {
   /** Sends a frame out. */
   forward(frame: OrderedFrame): void;
   /** Runs `callback` once other work has had its turn. */
-  defer(callback: () => void): void;
+  later(callback: () => void): void;
 }
 
 interface Held {
@@ -40,7 +40,7 @@ export class Forwarding {
     this.#options = options;
     this.#head = options.head;
     this.#work = new TurnWork(
-      (callback) => options.defer(callback),
+      (callback) => options.later(callback),
       () => this.proceed(),
     );
   }

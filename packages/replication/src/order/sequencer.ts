@@ -94,7 +94,7 @@ export class Sequencer implements FrameSource {
         this.#recent.push(frame);
         context.events.emit.ordered(frame);
       },
-      defer: (callback) => context.defer(callback),
+      later: (callback) => context.turns.later(callback),
     });
   }
 

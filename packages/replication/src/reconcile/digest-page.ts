@@ -11,7 +11,7 @@ export interface DigestPage extends Digest {
 }
 
 /** How many keys are looked at before other work runs. */
-const STEP = 1_000;
+const STEP = 256;
 
 /** The digest of the first `limit` entries of a range. `nowMs` is as for `DigestBuilder.add`. */
 export async function digestPage(

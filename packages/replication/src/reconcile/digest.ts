@@ -71,7 +71,8 @@ export function digestOf(summaries: readonly Summary[]): Digest {
   return builder.finish();
 }
 
-const PAGE = 512;
+/** How many keys are looked at before other work runs. */
+const PAGE = 256;
 
 /**
  * The digest of everything in `source`. Reads in pages and lets other work run between them, so it is exact

@@ -33,6 +33,7 @@ import { Feed } from "../directory/feed.ts";
 import type { DirectoryLimits } from "../limits.ts";
 import type { OrderedFrame } from "../order/recent-frames.ts";
 import { ALL_RULES } from "../rules.ts";
+import type { SharedTurns } from "../shared-turns.ts";
 import { PassingOutbox } from "./early-frames.ts";
 import type { StreamFrames } from "./stream-frames.ts";
 
@@ -46,7 +47,8 @@ export interface ServedLinkHost {
   linkBytesMax(): number;
   /** Bytes of all nodes that are on their way to the writer. */
   sentBytes(): number;
-  defer(callback: () => void): void;
+  /** Shares turns of the event loop among the feeds of all links. */
+  readonly turns: SharedTurns;
   /** Whether any other link takes what is not ordered yet. */
   takesEarly(from: ServedLink): boolean;
   /** Gives a frame that is not ordered yet to all other links. */
@@ -345,7 +347,7 @@ export class ServedLink {
       rules: ALL_RULES,
       nowMs: () => clock.nowMs(),
       later: (callback) =>
-        this.#host.defer(() => {
+        this.#host.turns.later(() => {
           if (!this.#isOver && this.#feed === feed) this.#guard(callback);
         }),
     });

@@ -21,6 +21,7 @@ import type { ClocksInfo } from "../directory/clocks-info.ts";
 import type { DirectoryInfo } from "../directory/directory.ts";
 import type { AbsentMember, MemberInfo } from "../directory/membership.ts";
 import { DIRECTORY_LIMITS, type DirectoryLimits } from "../limits.ts";
+import { SharedTurns } from "../shared-turns.ts";
 import { AGAIN_CODE, ServedLink, type ServedLinkHost } from "./served-link.ts";
 import { registerServing, type MeasuredServing } from "./serving-metrics.ts";
 import { StreamFrames } from "./stream-frames.ts";
@@ -83,6 +84,8 @@ export class ServingDirectory implements MeasuredServing {
     this.#frames = new StreamFrames(log, this.#limits.recentBytesMax);
     this.#aloneSinceMs = clock.elapsedMs();
     const limits = this.#limits;
+    const defer = (callback: () => void): void =>
+      options.defer(() => void (this.#isStopped || callback()));
     this.#host = {
       log,
       frames: this.#frames,
@@ -92,7 +95,7 @@ export class ServingDirectory implements MeasuredServing {
       linkBytesMax: () =>
         Math.min(limits.linkBytesMax, limits.allLinksBytesMax / Math.max(1, this.#links.size)),
       sentBytes: () => [...this.#links].reduce((sum, { sentBytes }) => sum + sentBytes, 0),
-      defer: (callback) => options.defer(() => void (this.#isStopped || callback())),
+      turns: new SharedTurns(defer, clock),
       takesEarly: (from) => this.#othersThanTake(from).length > 0,
       giveEarly: (from, bytes) => {
         this.#earlyFrames += 1;
