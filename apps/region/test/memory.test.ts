@@ -176,6 +176,27 @@ const step = fc.record({
   deleted: fc.boolean(),
 });
 
+describe("memory of many entries at once", () => {
+  it("takes in no more at once than takes some milliseconds, and serves nothing old of the rest", () => {
+    const { memory } = makeMemory(10_000);
+    const keys = Array.from({ length: 1_000 }, (_, index) => `k${index}`);
+    for (const key of keys) {
+      memory.fill(entryOf(key, 1));
+      memory.announce(key);
+    }
+    memory.changed(
+      keys.map((key) => entryOf(key, 2)),
+      true,
+    );
+    // What comes late to a key that was dropped is not taken in either.
+    memory.changed([entryOf("k0", 1)], true);
+    for (const key of keys) memory.land(key);
+    const times = keys.map((key) => memory.get(key)?.entry().stamp.time);
+    expect(new Set(times)).toEqual(new Set([2, undefined]));
+    expect(memory.stats().entries).toBe(256);
+  });
+});
+
 describe("memory over a store", () => {
   it("never serves anything but the store's newest live entry", () => {
     fc.assert(

@@ -39,6 +39,9 @@ const ENTRY_BYTES = 500;
 /** Which entry leaves memory first, as `--cache-policy` says it. */
 export type CachePolicy = "lru" | "adaptive" | "due";
 
+/** Of entries that come at once, the last so many are taken in, which takes a few milliseconds. What memory holds of the keys of the others, it drops. */
+const TAKEN_IN_MAX = 256;
+
 /** The bounds of a `Memory`, and its time. */
 export interface MemoryOptions {
   readonly entriesMax: number;
@@ -205,7 +208,12 @@ export class Memory implements ChangeObserver {
   }
 
   changed(entries: readonly Entry[], isNew: boolean): void {
-    for (const entry of entries) this.#follow(entry, isNew);
+    let left = entries.length;
+    for (const entry of entries) {
+      if (left <= TAKEN_IN_MAX) this.#follow(entry, isNew);
+      else this.#passOver(entry);
+      left -= 1;
+    }
   }
 
   /** Drops the records of these entries' keys. */
@@ -247,14 +255,20 @@ export class Memory implements ChangeObserver {
     }
   }
 
+  /** Whoever asks for the key next asks the store. */
+  #passOver({ key, stamp }: Entry): void {
+    const flight = this.#flights.get(key);
+    if (flight !== undefined && isNewest(stamp, flight)) flight.newest = stamp;
+    this.#cache.delete(key);
+  }
+
   #follow(entry: Entry, isNew: boolean): void {
     const flight = this.#flights.get(entry.key);
-    const newest = flight?.newest;
-    const isNewest = newest === undefined || compareStamps(entry.stamp, newest) >= 0;
-    if (flight !== undefined && isNewest) flight.newest = entry.stamp;
+    const comesLast = isNewest(entry.stamp, flight);
+    if (flight !== undefined && comesLast) flight.newest = entry.stamp;
     const held = this.#cache.peek(entry.key);
     if (held === undefined) {
-      if (isNew && flight !== undefined && isNewest) this.fill(entry);
+      if (isNew && flight !== undefined && comesLast) this.fill(entry);
       return;
     }
     const order = compareHeld(held, entry.stamp);
@@ -292,6 +306,11 @@ export class Memory implements ChangeObserver {
   #hasRoom(bytes: number): boolean {
     return this.#cache.size < this.#entriesMax && this.#cache.bytes + bytes <= this.#bytesMax;
   }
+}
+
+/** Whether nothing newer than `stamp` has come for a key since the first of its writes began. */
+function isNewest(stamp: Stamp, flight: Flight | undefined): boolean {
+  return flight?.newest === undefined || compareStamps(stamp, flight.newest) >= 0;
 }
 
 function rankOf(held: Held): DueRank {
