@@ -16,7 +16,7 @@ export interface LongestTurn {
 /**
  * A timer of one millisecond is late by the length of the turn that delays it. The kernel says how long the main thread used a core
  * in between: this includes garbage collection, but no other thread and no other program. It counts up to the last tick of its own clock, four
- * milliseconds ago at most, unless a process asks for all that it has used.
+ * milliseconds ago at most, unless a process asks for all that it has used; where it has still told too late, what exceeds a turn belongs to the one before.
  */
 const PROBE = `
 import { isMainThread } from "node:worker_threads";
@@ -28,6 +28,7 @@ if (isMainThread) {
     return Number(readFileSync("/proc/thread-self/schedstat", "utf8").split(" ")[0]) / 1e6;
   };
   let longest = { coreMs: 0, wallMs: 0, fromMs: 0 };
+  let last = longest;
   let collections = [];
   const collected = (entries) => {
     for (const { startTime, duration } of entries) collections.push({ startTime, duration });
@@ -37,9 +38,12 @@ if (isMainThread) {
   let [wall, core] = [performance.now(), coreMs()];
   setInterval(() => {
     const [wallNow, coreNow] = [performance.now(), coreMs()];
-    if (coreNow - core > longest.coreMs) {
-      longest = { coreMs: coreNow - core, wallMs: wallNow - wall, fromMs: wall };
-    }
+    const turn = { coreMs: coreNow - core, wallMs: wallNow - wall, fromMs: wall };
+    const late = Math.max(0, turn.coreMs - turn.wallMs);
+    last.coreMs += late;
+    turn.coreMs -= late;
+    for (const each of [last, turn]) if (each.coreMs > longest.coreMs) longest = { ...each };
+    last = turn;
     [wall, core] = [wallNow, coreNow];
   }, 1).unref();
   process.on("SIGUSR2", () => {
@@ -50,6 +54,7 @@ if (isMainThread) {
     writeFileSync(process.env.TURNS_FILE + ".new", JSON.stringify({ coreMs, wallMs, collectingMs }));
     renameSync(process.env.TURNS_FILE + ".new", process.env.TURNS_FILE);
     longest = { coreMs: 0, wallMs: 0, fromMs: 0 };
+    last = { ...longest };
     collections = [];
   });
 }`;
