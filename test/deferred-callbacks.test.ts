@@ -30,7 +30,7 @@ const FOLDERS = [
 ];
 
 const DEFERS =
-  /\b(?:setImmediate|setTimeout|setInterval|queueMicrotask|nextTick)\(|\.defer\(|\.(?:on|once|addListener|addEventListener)\(|\b(?:clock|deadlines)\.after\(|\blog\.settle\(/gi;
+  /\b(?:setImmediate|setTimeout|setInterval|queueMicrotask|nextTick)\(|\.defer\(|\bturns\.later\(|\.(?:on|once|addListener|addEventListener)\(|\b(?:clock|deadlines)\.after\(|\blog\.settle\(/gi;
 
 /** What catches errors, or why there are none. */
 const SETTLES = "only settles a promise, ends a socket or counts: throws nothing";
@@ -97,7 +97,7 @@ const KNOWN: Readonly<Record<string, readonly [number, string]>> = {
   "packages/replication/src/directory/applied-news.ts": [1, OWN],
   "packages/replication/src/directory/conditions.ts": [3, ANSWERS],
   "packages/replication/src/directory/directory-context.ts": [1, NAMES],
-  "packages/replication/src/directory/directory-session.ts": [1, STEP],
+  "packages/replication/src/directory/directory-session.ts": [2, STEP],
   "packages/replication/src/directory/directory.ts": [4, STEP],
   "packages/replication/src/directory/membership.ts": [1, OWN],
   "packages/replication/src/directory/roster.ts": [2, OWN],
@@ -117,8 +117,7 @@ const KNOWN: Readonly<Record<string, readonly [number, string]>> = {
   "packages/replication/src/node/settlement.ts": [1, STEP],
   "packages/replication/src/node/submitter.ts": [1, STEP],
   "packages/replication/src/node/write-path.ts": [1, STEP],
-  "packages/replication/src/order/forwarding.ts": [1, OWN],
-  "packages/replication/src/order/sequencer.ts": [1, NAMES],
+  "packages/replication/src/order/sequencer.ts": [1, OWN],
   "packages/replication/src/serve/served-link.ts": [1, STEP],
   "packages/replication/src/serve/serving-directory.ts": [3, OWN],
   "packages/runtime/src/cuts.ts": [1, OWN],
