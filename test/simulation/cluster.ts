@@ -426,10 +426,9 @@ export class SimulatedCluster {
 
   /** Whether a newer write of the key, which may be gone by now, has taken the place of the write `name`. */
   isReplaced(key: string, name: string): boolean {
-    const quarantined = (other: string): boolean =>
-      this.nodes.some((node) => this.quarantinedNames(node).includes(other));
-    const { passedHorizon } = this;
-    return this.durable.mayBeForgotten(key, name, { passedHorizon, quarantined });
+    const quarantined = new Set(this.nodes.flatMap((node) => this.quarantinedNames(node)));
+    const gone = { passedHorizon: this.passedHorizon, quarantined };
+    return this.durable.mayBeForgotten(key, name, gone);
   }
 
   /** Whether a horizon has passed the write `name`, so that there may be nothing left of it, or only its burial. */
@@ -459,10 +458,10 @@ export class SimulatedCluster {
     ];
   }
 
-  /** The entry that a node has of a key, unless it is purgeable. */
-  entryOf(node: SimulatedNode, key: string): Entry | undefined {
+  /** The entry that a node has of a key, unless the horizon has passed it. */
+  entryOf(node: SimulatedNode, key: string, horizon = this.highestHorizon): Entry | undefined {
     const entry = node.process?.store.get(key);
-    return entry === undefined || isPurgeable(entry, this.highestHorizon) ? undefined : entry;
+    return entry === undefined || isPurgeable(entry, horizon) ? undefined : entry;
   }
 
   /** The highest horizon of all nodes and directories. */

@@ -21,10 +21,10 @@ interface HandedOver {
   readonly highest: Stamp;
 }
 
-/** By what a write may be gone: the highest horizon that there has been, and whether the write of a name is in a quarantine. */
+/** By what a write may be gone: the highest horizon that there has been, and the names of the writes that are in a quarantine. */
 interface Gone {
   readonly passedHorizon: number;
-  readonly quarantined: (name: string) => boolean;
+  readonly quarantined: ReadonlySet<string>;
 }
 
 /**
@@ -91,15 +91,18 @@ export class DurableWrites {
    */
   mayBeForgotten(key: string, name: string, { passedHorizon, quarantined }: Gone): boolean {
     const last = this.#names.lastOf(name);
-    return [...this.#of(key)].some(([other, write]) => {
-      if (this.#names.lastOf(other) === last) return false;
+    const gone: Stamp[] = [];
+    for (const [other, write] of this.#of(key)) {
+      const isQuarantined = quarantined.has(other);
+      if (!isQuarantined && !this.#ledger.fades(other)) continue;
+      if (this.#names.lastOf(other) === last) continue;
       // A restored copy of its node may have given it a lower stamp than others have it with.
       const given = "highest" in write ? [write.highest] : [];
-      return [this.#names.stampOf(other), ...given].some((stamp) => {
-        if (!this.#names.isAtLeast(stamp, name)) return false;
-        return (this.#ledger.fades(other) && stamp.time <= passedHorizon) || quarantined(other);
-      });
-    });
+      for (const stamp of [this.#names.stampOf(other), ...given]) {
+        if (isQuarantined || stamp.time <= passedHorizon) gone.push(stamp);
+      }
+    }
+    return this.#names.isAnyAtLeast(gone, name);
   }
 
   #of(key: string): Map<string, OwnWrite | HandedOver> {

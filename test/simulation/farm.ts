@@ -2,6 +2,8 @@
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
+import { bundleSource } from "@meridian/source-bundle";
+
 import type { Circumstance } from "./rules/circumstances.ts";
 import type { Faults } from "./scenario.ts";
 
@@ -34,7 +36,8 @@ export async function runJobs(
   next: () => Job | undefined,
   onResult: (result: JobResult) => void,
 ): Promise<void> {
-  const worker = fileURLToPath(new URL("farm-worker.ts", import.meta.url));
+  // A bundle runs faster than the modules of a TypeScript loader, which gives each function its name when it is made.
+  const worker = await bundleSource(fileURLToPath(new URL("farm-worker.ts", import.meta.url)));
   await Promise.all(
     Array.from(
       { length: processes },
@@ -42,7 +45,7 @@ export async function runJobs(
         new Promise<void>((resolve, reject) => {
           const first = next();
           if (first === undefined) return resolve();
-          const child = fork(worker);
+          const child = fork(worker, { execArgv: [] });
           child.on("message", (result) => {
             onResult(result as JobResult);
             const job = next();

@@ -17,6 +17,7 @@ const BLUR_MS = 400;
 export function checkForgetting(cluster: SimulatedCluster): string[] {
   const violations: string[] = [];
   const quarantined = new Set(cluster.nodes.flatMap((node) => cluster.quarantinedNames(node)));
+  const horizon = cluster.highestHorizon;
   for (const write of cluster.acknowledged) {
     // If another write of the key has taken the place of this one in its frame, that one is in the quarantine.
     const isQuarantined =
@@ -32,7 +33,7 @@ export function checkForgetting(cluster: SimulatedCluster): string[] {
     }
     if (isQuarantined) continue;
     for (const each of cluster.nodes) {
-      const why = missing(cluster, write, cluster.entryOf(each, write.key));
+      const why = missing(cluster, write, cluster.entryOf(each, write.key, horizon));
       if (why !== undefined) violations.push(`${each.id}: ${write.key} at ${write.name} ${why}`);
     }
   }

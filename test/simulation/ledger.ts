@@ -87,7 +87,8 @@ export class Ledger {
 
   /** Whether the client of this write got an error. */
   isRefused({ stamp, deleted, value }: Entry): boolean {
-    const isRefusedValue = !deleted && this.#refusedValues.has(textOf(value));
+    const mayBeRefused = !deleted && this.#refusedValues.size > 0;
+    const isRefusedValue = mayBeRefused && this.#refusedValues.has(textOf(value));
     return isRefusedValue || this.#refusedNames.has(this.#names.nameOf(stamp));
   }
 
@@ -154,6 +155,8 @@ function isOf(entry: Entry, { key, deleted, value }: WriteRequest): boolean {
   return isSame && (deleted || textOf(entry.value) === textOf(value));
 }
 
+const DECODER = new TextDecoder();
+
 function textOf(value: Uint8Array): string {
-  return new TextDecoder().decode(value);
+  return DECODER.decode(value);
 }

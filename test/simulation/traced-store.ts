@@ -126,8 +126,17 @@ export class WriteNames {
 
   /** Whether the entry with `stamp` is the write `name` or newer: by its stamp, or because it has replaced that write. */
   isAtLeast(stamp: Stamp, name: string): boolean {
+    return this.isAnyAtLeast([stamp], name);
+  }
+
+  /** Whether `isAtLeast` holds for one of the stamps. The stamps themselves are compared first: following what writes have replaced takes long. */
+  isAnyAtLeast(stamps: readonly Stamp[], name: string): boolean {
     const given = this.#lowest.get(this.lastOf(name)) ?? this.stampOf(name);
-    if (compareStamps(stamp, given) >= 0) return true;
+    if (stamps.some((stamp) => compareStamps(stamp, given) >= 0)) return true;
+    return stamps.some((stamp) => this.#hasReplaced(stamp, name));
+  }
+
+  #hasReplaced(stamp: Stamp, name: string): boolean {
     for (let over: string | undefined = this.nameOf(stamp); over !== undefined;) {
       if (over === name) return true;
       over = this.#replaced.get(over);
