@@ -148,6 +148,7 @@ const KNOWN: Readonly<Record<string, readonly [number, string]>> = {
   "packages/transport/src/doorway.ts": [3, STEP],
   "packages/transport/src/link-listener.ts": [3, STEP],
   "packages/transport/src/read-turns.ts": [1, STEP],
+  "packages/transport/src/small-frames.ts": [1, OWN],
   "packages/transport/src/web-socket-link.ts": [7, STEP],
 };
 

@@ -13,11 +13,10 @@
 import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 
-import type { Clock } from "@meridian/runtime";
+import { SmallArrays, type Clock } from "@meridian/runtime";
 
 import { wholeBody } from "./answer-body.ts";
 import type { Answer } from "./answer.ts";
-import { BodyCopies } from "./body-copies.ts";
 import { headTextOf } from "./head-text.ts";
 import type { HttpTimeouts } from "./http-timeouts.ts";
 import {
@@ -95,7 +94,7 @@ export class PlainConnections {
   /** In the order in which they were made. */
   #waiting: WaitingAnswer[] = [];
   #written: WrittenAnswer[] = [];
-  readonly #bodies = new BodyCopies();
+  readonly #bodies = new SmallArrays();
 
   constructor(options: PlainConnectionsOptions) {
     this.#options = options;
@@ -141,7 +140,12 @@ export class PlainConnections {
     socket.on("error", ignore).on("end", onEnd).on("close", onClose).on("timeout", onTimeout);
     socket.setTimeout(Math.max(1, this.#options.timeouts.headersTimeout * UNUSED_PART));
     socket.on("data", onData);
-    if (socket instanceof SharedReadSocket) socket.onRead = onData;
+    if (socket instanceof SharedReadSocket) {
+      socket.onRead = (bytes) => {
+        onData(bytes);
+        return true;
+      };
+    }
   }
 
   /** Ends the connections that are idle, and takes no more. What waits goes on with node:http; those of writes under way end with their answers. */
@@ -206,8 +210,10 @@ export class PlainConnections {
       this.#use(connection);
       return true;
     }
+    const copy = this.#bodies.of(body.byteLength);
+    copy.set(body);
     // Spread into this object, the members of another would make a dictionary of it.
-    const asPut = { path, head, from, body: this.#bodies.of(body), socket };
+    const asPut = { path, head, from, body: copy, socket };
     connection.endWrite = write?.(asPut, (answer) => this.#onWritten(connection, answer));
     return connection.endWrite !== undefined;
   }

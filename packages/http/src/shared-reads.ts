@@ -25,8 +25,8 @@ type SocketOptions = SocketConstructorOpts & {
   readonly onread: OnReadOpts;
 };
 
-/** Gets what was read, in place: the next read is written over it. */
-export type OnRead = (bytes: Buffer) => void;
+/** Gets what was read, in place: the next read is written over it. Returns whether it is done with that; if not, it goes on as an ordinary chunk. */
+export type OnRead = (bytes: Buffer) => boolean;
 
 /** A connection of which reads can be taken in place. */
 export class SharedReadSocket extends Socket {
@@ -51,9 +51,8 @@ export class SharedReadSocket extends Socket {
   /** Returns whether to read on. */
   #pass(bytes: Buffer): boolean {
     const { onRead } = this;
-    if (onRead === undefined || this.readableLength > 0) return this.push(lastingBytes(bytes));
-    onRead(bytes);
-    return true;
+    const isDone = onRead !== undefined && this.readableLength === 0 && onRead(bytes);
+    return isDone || this.push(lastingBytes(bytes));
   }
 }
 

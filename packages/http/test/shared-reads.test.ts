@@ -51,6 +51,7 @@ describe("a connection with shared reads", () => {
       socket.onRead = (bytes) => {
         read.push(bytes);
         kept.push(lastingBytes(bytes));
+        return true;
       };
     }
     first.write("first");
@@ -74,6 +75,7 @@ describe("a connection with shared reads", () => {
       socket.onRead = undefined;
       socket.pause();
       socket.unshift(lastingBytes(bytes));
+      return true;
     };
     client.write("one ");
     await vi.waitUntil(() => socket.readableLength === 4, PATIENT);
@@ -100,7 +102,7 @@ describe("a connection with shared reads", () => {
     const heard: string[] = [];
     client.write("a");
     await vi.waitUntil(() => socket.readableLength === 1, PATIENT);
-    socket.onRead = (bytes) => heard.push(`in place: ${String(bytes)}`);
+    socket.onRead = (bytes) => heard.push(`in place: ${String(bytes)}`) > 0;
     client.write("b");
     await vi.waitUntil(() => socket.readableLength === 2, PATIENT);
     socket.on("data", (chunk: Buffer) => heard.push(String(chunk)));

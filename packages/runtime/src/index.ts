@@ -34,6 +34,7 @@ export {
 } from "./metrics.ts";
 export { randomIdentity, type Random } from "./random.ts";
 export { seededRandom } from "./seeded-random.ts";
+export { SmallArrays } from "./small-arrays.ts";
 export { Fifo } from "./fifo.ts";
 export { systemClock } from "./system-clock.ts";
 export { systemRandom } from "./system-random.ts";

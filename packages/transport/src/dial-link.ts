@@ -1,7 +1,10 @@
 import type { IncomingMessage } from "node:http";
+import type { createConnection } from "node:net";
 
 import type { LinkEvents } from "@meridian/ports";
 import { WebSocket } from "ws";
+
+import { connectInPlace } from "./reads-in-place.ts";
 
 import {
   SOCKET_OPTIONS,
@@ -25,8 +28,13 @@ export function dialLink(
   events: LinkEvents,
   options: LinkOptions & { readonly credentials?: DialCredentials },
 ): WebSocketLink {
-  const socket = new WebSocket(url, { ...options.credentials, ...SOCKET_OPTIONS });
-  const link = new SocketLink(socket, options);
+  // Over TLS there is nothing to take in place before it is deciphered.
+  const isSecure = /^(?:wss|https):/i.test(String(url));
+  const connection = isSecure
+    ? {}
+    : { createConnection: connectInPlace as typeof createConnection };
+  const socket = new WebSocket(url, { ...options.credentials, ...SOCKET_OPTIONS, ...connection });
+  const link = new SocketLink(socket, options, true);
   link.attach(() => events);
   socket.on("upgrade", (response) => {
     link.wire = response.socket;

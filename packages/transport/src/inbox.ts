@@ -2,7 +2,7 @@ import { Fifo } from "@meridian/runtime";
 
 /** A message that has arrived whole. */
 export interface Arrived {
-  readonly bytes: Buffer;
+  readonly bytes: Uint8Array;
   readonly isBinary: boolean;
 }
 

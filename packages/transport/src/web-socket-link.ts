@@ -28,6 +28,8 @@ import { Inbox, type Arrived } from "./inbox.ts";
 import { FAULTS, type LinkCuts } from "./link-cuts.ts";
 import type { CountedLink, LinkAccount, LinkBytes } from "./link-bytes.ts";
 import { ReadTurns, Share, type TurnTaker } from "./read-turns.ts";
+import { isReadInPlace } from "./reads-in-place.ts";
+import { isBetweenMessages, SmallFrames, wholeMessages } from "./small-frames.ts";
 
 /** A link whose owner can hold back what the peer sends. */
 export interface WebSocketLink extends Link {
@@ -121,7 +123,7 @@ export function acceptLink(
   makeEvents: (link: WebSocketLink) => LinkEvents,
   options: SharedLinkOptions,
 ): SocketLink {
-  const link = new SocketLink(socket, options);
+  const link = new SocketLink(socket, options, false);
   link.wire = wire;
   link.attach(() => makeEvents(link));
   link.open();
@@ -131,6 +133,7 @@ export function acceptLink(
 /** A link over a socket that may still be connecting. For this package only. */
 export class SocketLink implements WebSocketLink, TurnTaker, CountedLink {
   readonly #socket: WebSocket;
+  readonly #isClient: boolean;
   readonly #logger: Logger;
   readonly #clock: Pick<Clock, "elapsedMs">;
   readonly #drainBytes: number;
@@ -149,6 +152,8 @@ export class SocketLink implements WebSocketLink, TurnTaker, CountedLink {
   readonly #watch: LinkWatch | undefined;
   #hasAnswered = false;
   readonly #account: LinkAccount | undefined;
+  /** Writes small messages; undefined until the link is open. */
+  #small: SmallFrames | undefined;
   readonly #cuts: LinkCuts | undefined;
   readonly #turns: ReadTurns;
   readonly #share = new Share();
@@ -163,8 +168,10 @@ export class SocketLink implements WebSocketLink, TurnTaker, CountedLink {
   #partBytes = 0;
   #isWhole = false;
 
-  constructor(socket: WebSocket, options: SharedLinkOptions) {
+  /** `isClient`: this end has dialled. */
+  constructor(socket: WebSocket, options: SharedLinkOptions, isClient: boolean) {
     this.#socket = socket;
+    this.#isClient = isClient;
     this.#logger = options.logger;
     this.#clock = options.clock ?? systemClock;
     this.#drainBytes = options.drainBytes ?? DRAIN_BYTES_DEFAULT;
@@ -175,7 +182,7 @@ export class SocketLink implements WebSocketLink, TurnTaker, CountedLink {
   }
 
   get bufferedBytes(): number {
-    return this.#socket.bufferedAmount;
+    return this.#socket.bufferedAmount + (this.#small?.bytes ?? 0);
   }
 
   get waitingBytes(): number {
@@ -183,7 +190,9 @@ export class SocketLink implements WebSocketLink, TurnTaker, CountedLink {
   }
 
   attach(makeEvents: () => LinkEvents): void {
-    this.#socket.on("message", (data, isBinary) => this.#take({ bytes: data as Buffer, isBinary }));
+    this.#socket.on("message", (data, isBinary) => {
+      this.#take({ bytes: plainView(data as Buffer), isBinary });
+    });
     this.#socket.on("ping", (data) => this.#onPing(data));
     this.#socket.on("pong", () => this.#countPing());
     this.#socket.on("error", (error) => {
@@ -203,16 +212,34 @@ export class SocketLink implements WebSocketLink, TurnTaker, CountedLink {
   }
 
   open(): void {
+    const { wire } = this;
+    if (wire !== undefined) {
+      this.#small = new SmallFrames(wire, this.#isClient, this.#onSent);
+      if (isReadInPlace(wire)) wire.onRead = (bytes) => this.#readInPlace(bytes);
+    }
     // This listener runs before the socket parses the chunk into messages.
     this.wire?.prependListener("data", (chunk: Uint8Array) => {
       this.#account?.arrived(chunk.byteLength);
     });
-    this.wire?.on("data", (chunk: Uint8Array) => {
-      this.#share.addBytes(chunk.byteLength);
-      if (this.#share.isUsedUp) this.#wait();
-      this.#countPart(chunk.byteLength);
-    });
+    this.wire?.on("data", (chunk: Uint8Array) => this.#countRead(chunk.byteLength));
     this.#guard((events) => events.onOpen());
+  }
+
+  /** Takes what was read, if it is made of whole messages. */
+  #readInPlace(bytes: Buffer): boolean {
+    if (this.#isHeldBack || !isBetweenMessages(this.#socket)) return false;
+    const messages = wholeMessages(bytes, !this.#isClient);
+    if (messages === undefined) return false;
+    this.#account?.arrived(bytes.byteLength);
+    for (const message of messages) this.#take(message);
+    this.#countRead(bytes.byteLength);
+    return true;
+  }
+
+  #countRead(bytes: number): void {
+    this.#share.addBytes(bytes);
+    if (this.#share.isUsedUp) this.#wait();
+    this.#countPart(bytes);
   }
 
   send(message: string | Uint8Array): void {
@@ -220,7 +247,10 @@ export class SocketLink implements WebSocketLink, TurnTaker, CountedLink {
     if (this.#closing !== undefined || socket.readyState !== socket.OPEN) return;
     if (!this.#hasAnswered) this.#watch?.answered();
     this.#hasAnswered = true;
-    const before = socket.bufferedAmount;
+    const before = this.bufferedBytes;
+    // What waits for an uncorked connection must not be overtaken.
+    if (!this.#corked && this.#small?.add(message) === true) return this.#countBuffered(before);
+    this.#small?.flush();
     this.#cork();
     const format = typeof message === "string" ? TEXT : BINARY;
     socket.send(message, format, this.#onSentOf(message));
@@ -276,6 +306,7 @@ export class SocketLink implements WebSocketLink, TurnTaker, CountedLink {
   close(code: number, reason: string): void {
     if (this.#closing !== undefined) return;
     const cut = cutReason(reason);
+    this.#small?.flush();
     this.#closing = { code, reason: cut };
     this.#socket.close(code, cut);
     const error = errorOfCloseCode(code);
@@ -313,7 +344,7 @@ export class SocketLink implements WebSocketLink, TurnTaker, CountedLink {
 
   /** Counts the bytes that a write has added to those that waited before. */
   #countBuffered(before: number): void {
-    const bytes = this.#socket.bufferedAmount;
+    const bytes = this.bufferedBytes;
     if (bytes > this.#drainBytes) this.#full = true;
     this.#account?.sent(bytes - before);
     if (bytes <= LINK_BYTES_MAX) return;
@@ -323,7 +354,7 @@ export class SocketLink implements WebSocketLink, TurnTaker, CountedLink {
 
   readonly #onSent = (error?: Error | null): void => {
     if (!this.#full || error || this.#closing !== undefined) return;
-    if (this.#socket.bufferedAmount > this.#drainBytes / 4) return;
+    if (this.bufferedBytes > this.#drainBytes / 4) return;
     this.#full = false;
     this.#guard((events) => events.onDrain());
   };
@@ -355,10 +386,9 @@ export class SocketLink implements WebSocketLink, TurnTaker, CountedLink {
       const said = `Expected text of at most ${TEXT_BYTES_MAX} bytes, got ${bytes.byteLength}`;
       return this.#fail(new MeridianError("MALFORMED_MESSAGE", said));
     }
-    // A plain view, not the Buffer itself: the `slice` of a Buffer shares memory where that of an array copies.
     const content = isBinary
-      ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-      : bytes.toString();
+      ? bytes
+      : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString();
     const startedMs = this.#clock.elapsedMs();
     this.#guard((events) => events.onMessage(content));
     this.#share.addMessage(bytes.byteLength, this.#clock.elapsedMs() - startedMs);
@@ -370,7 +400,8 @@ export class SocketLink implements WebSocketLink, TurnTaker, CountedLink {
     const socket = this.#socket;
     if (this.#closing !== undefined || socket.readyState !== socket.OPEN) return;
     this.#account?.passed(data.byteLength + CONTROL_HEAD_BYTES);
-    const before = socket.bufferedAmount;
+    const before = this.bufferedBytes;
+    this.#small?.flush();
     this.#cork();
     socket.pong(data);
     this.#countBuffered(before);
@@ -429,6 +460,11 @@ export class SocketLink implements WebSocketLink, TurnTaker, CountedLink {
     }
     this.close(closeCodeOf(error.code), error.message);
   }
+}
+
+/** A plain view, not the Buffer itself: the `slice` of a Buffer shares memory where that of an array copies. */
+function plainView({ buffer, byteOffset, byteLength }: Buffer): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 /** The longest beginning of `reason` that fits in a close frame and ends between characters. */
