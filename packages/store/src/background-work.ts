@@ -5,11 +5,13 @@
  * When no commit has come for a moment, it does what is behind in short steps. A step takes about two milliseconds, so that is how
  * long a commit waits for it at most; only a checkpoint may take longer. Under commits without a pause,
  * folding is put off until its backlog counts, and then gets a share of the time that grows with
- * the backlog: what is folded late is folded cheaply, newest stamp per key only.
+ * the backlog: what is folded late is folded cheaply, newest stamp per key only. A few records of the redo file are folded in
+ * the transaction that commits them: nobody waits for it, and rows that are folded in it and no longer needed are never written.
  */
 import type { Clock } from "@meridian/runtime";
 import type Database from "better-sqlite3";
 import type { Checkpointer } from "./checkpointer.ts";
+import type { FoldAlong } from "./commits.ts";
 import { diskErrno } from "./disk.ts";
 import type { DiskRoom } from "./disk-room.ts";
 import { Fold } from "./fold.ts";
@@ -64,6 +66,7 @@ export class BackgroundWork {
   readonly #permits = new PurgePermits();
   /** Whether the main thread reads journal and table side by side: then it has to hear of a fold before rows of the table are removed. */
   readonly #isOverlaid: boolean;
+  readonly #along: FoldAlong;
   #scheduled = false;
   #stopped = false;
   /** Whether no commit has come for a moment. */
@@ -80,6 +83,9 @@ export class BackgroundWork {
   #heardThrough: number;
   #askedThrough = -1;
   #sweptAtMs = 0;
+  /** The last folded row, and the number of rows, that were last told. */
+  #toldThrough: number;
+  #toldRows: number;
   /** Whether background work rests until something changes, because a step has failed. */
   #hindered = false;
   /** Whether room was made since a step last succeeded. That is not tried twice. */
@@ -92,9 +98,29 @@ export class BackgroundWork {
     this.#journal = journal;
     this.#isOverlaid = store === "replica";
     this.#heardThrough = journal.foldedThrough;
+    this.#toldThrough = journal.foldedThrough;
+    this.#toldRows = journal.rows;
     const sweep = new Sweep(database, store, tuning.expiredGraceMs);
     this.#sweep = sweep;
     this.#fold = new Fold(database, store, journal, (entry) => sweep.expects(entry));
+    this.#along = this.#makeAlong();
+  }
+
+  /** Folds what a commit writes. */
+  get along(): FoldAlong {
+    return this.#along;
+  }
+
+  #makeAlong(): FoldAlong {
+    const mayFold = (): boolean => !this.#hindered && !this.#fold.pending && !this.#fold.isMidway;
+    return {
+      get isPossible() {
+        return mayFold();
+      },
+      fold: () => this.#foldOn(),
+      committed: () => this.#tellFolded(),
+      rolledBack: () => this.#fold.reset(),
+    };
   }
 
   /** Schedules the next step: at once if one is due, else when no commit has come for a moment. */
@@ -240,21 +266,28 @@ export class BackgroundWork {
 
   /** Losing a step to a loss of power is harmless, so it never waits for the disk. */
   #foldStep(): void {
-    const { transactions, room } = this.#parts;
-    const { foldedThrough: foldedBefore, rows: rowsBefore } = this.#journal;
+    this.#parts.transactions.run("NORMAL", () => this.#foldOn());
+    this.#tellFolded();
+  }
+
+  /** Folds and trims for as long as a step may take, in a transaction of the caller's. */
+  #foldOn(): void {
     const deadline = this.#clock.elapsedMs() + STEP_MS;
     const isOver = (): boolean => this.#clock.elapsedMs() > deadline;
-    transactions.run("NORMAL", () => {
-      if (this.#fold.pending) this.#fold.step(isOver);
-      if (this.#journal.canTrim && !isOver()) this.#journal.trim(isOver);
-    });
-    room.fold(this.#fold.foldedBytes);
+    if (this.#fold.pending) this.#fold.step(isOver);
+    if (this.#journal.canTrim && !isOver()) this.#journal.trim(isOver);
+  }
+
+  /** The transaction is committed. */
+  #tellFolded(): void {
+    this.#parts.room.fold(this.#fold.foldedBytes);
     this.#fold.foldedBytes = 0;
     const { foldedThrough: through, rows } = this.#journal;
-    if (through > foldedBefore || rows !== rowsBefore) {
-      this.#parts.reply({ kind: "folded", through, journalRows: rows });
-      this.#advancePermits();
-    }
+    if (through === this.#toldThrough && rows === this.#toldRows) return;
+    this.#toldThrough = through;
+    this.#toldRows = rows;
+    this.#parts.reply({ kind: "folded", through, journalRows: rows });
+    this.#advancePermits();
   }
 
   /** Empties and removes rows. Returns whether there may be more to do before an answer comes. */

@@ -28,7 +28,10 @@ export class Checkpointer {
   readonly #commitWaitMs: number;
   readonly #clock: Clock;
   readonly #canShrink: boolean;
+  readonly #freePages: Database.Statement<[], number>;
   #notBeforeMs = 0;
+  /** The bytes of the write-ahead log when it was last looked at; undefined if something may have changed since. */
+  #knownBytes: number | undefined;
 
   /** `commitWaitMs` is for how long the connection waits for others outside of checkpoints. */
   constructor(database: Database.Database, path: string, commitWaitMs: number, clock: Clock) {
@@ -36,6 +39,7 @@ export class Checkpointer {
     this.#clock = clock;
     this.#walPath = `${path}-wal`;
     this.#commitWaitMs = commitWaitMs;
+    this.#freePages = database.prepare<[], number>("PRAGMA freelist_count").pluck();
     this.#canShrink = database.pragma("auto_vacuum", { simple: true }) === 2;
   }
 
@@ -44,15 +48,22 @@ export class Checkpointer {
     return statSync(this.#walPath, { throwIfNoEntry: false })?.size ?? 0;
   }
 
+  /** A transaction has been committed. */
+  written(): void {
+    this.#knownBytes = undefined;
+  }
+
   /** Whether the write-ahead log is larger than that, and may be moved. */
   isDue(walBytes: number): boolean {
-    return this.walBytes > walBytes && this.#clock.elapsedMs() >= this.#notBeforeMs;
+    this.#knownBytes ??= this.walBytes;
+    return this.#knownBytes > walBytes && this.#clock.elapsedMs() >= this.#notBeforeMs;
   }
 
   /** Moves the write-ahead log into the database. Somebody else's long read makes it wait for another time. */
   run(): void {
     // It is over with the pause unless it finishes.
     this.#notBeforeMs = this.#clock.elapsedMs() + CHECKPOINT_PAUSE_MS;
+    this.#knownBytes = undefined;
     this.#database.pragma(`busy_timeout = ${CHECKPOINT_WAIT_MS}`);
     try {
       const [row] = this.#database.pragma("wal_checkpoint(TRUNCATE)") as { busy: number }[];
@@ -64,6 +75,8 @@ export class Checkpointer {
 
   /** Moves the write-ahead log, if there is one, because there is no room. Returns whether that made any. */
   relieve(): boolean {
+    // A transaction that has failed may have grown it.
+    this.#knownBytes = undefined;
     if (!this.isDue(0)) return false;
     const before = this.walBytes;
     try {
@@ -77,7 +90,7 @@ export class Checkpointer {
   /** Whether enough of the database is free for it to shrink. */
   get isLoose(): boolean {
     if (!this.#canShrink) return false;
-    const free = Number(this.#database.pragma("freelist_count", { simple: true }));
+    const free = this.#freePages.get() ?? 0;
     if (free <= FREE_PAGES_MIN) return false;
     return free > Number(this.#database.pragma("page_count", { simple: true })) * FREE_SHARE;
   }

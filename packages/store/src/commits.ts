@@ -23,6 +23,9 @@ import type { JournalWrite, WriterReply } from "./writer-messages.ts";
 /** The most bytes of blocks in one transaction. */
 const TRANSACTION_BYTES = 8 * 1024 * 1024;
 
+/** Records of a redo file are folded in the transaction that commits them if they have no more bytes than this: more take a step of their own. */
+const ALONG_BYTES = 64 * 1024;
+
 /** How often records that wait for the disk are tried again, in milliseconds. */
 const RETRY_MS = 500;
 
@@ -31,6 +34,18 @@ interface Waiting<Write> {
   readonly write: Write;
   /** Its serial in the redo file, where it is durable already; 0 if it is nowhere. */
   readonly serial: number;
+}
+
+/** Folds the rows of a commit in its own transaction. */
+export interface FoldAlong {
+  /** Whether that may be: none before them waits to be folded. */
+  readonly isPossible: boolean;
+  /** Folds them, as far as a step of folding goes. */
+  fold(): void;
+  /** The transaction is committed. */
+  committed(): void;
+  /** The transaction is not. */
+  rolledBack(): void;
 }
 
 /** How commits are made, and who hears of them. */
@@ -46,6 +61,8 @@ export interface CommitsOptions<Write, Facts> {
   readonly synchronous: string;
   /** Whether records that cannot be committed now wait instead of failing. */
   readonly isPatient: boolean;
+  /** Folds what a transaction commits. */
+  readonly along: FoldAlong;
   reply(reply: WriterReply<Facts>): void;
   /** Records have failed: the first set of a client and the first record that others wrote have so many bytes; 0 for none. */
   onFailed(failure: Explained, refused: Refused): void;
@@ -145,6 +162,17 @@ export class Commits<Write extends JournalWrite, Facts> {
   /** Returns why that could not be. */
   #commit(group: readonly Waiting<Write>[]): Explained | undefined {
     if (group.length === 0) return undefined;
+    if (!this.#options.along.isPossible || !isSmallRedo(group))
+      return this.#commitWith(group, undefined);
+    // What cannot be folded is committed all the same.
+    const failure = this.#commitWith(group, this.#options.along);
+    return failure === undefined ? undefined : this.#commitWith(group, undefined);
+  }
+
+  #commitWith(
+    group: readonly Waiting<Write>[],
+    along: FoldAlong | undefined,
+  ): Explained | undefined {
     const { journal, room, transactions, synchronous, clock, path, redo } = this.#options;
     const startedMs = clock.elapsedMs();
     const redone = group.findLast(({ serial }) => serial > 0)?.serial ?? 0;
@@ -155,14 +183,17 @@ export class Commits<Write extends JournalWrite, Facts> {
         if (redone > 0) redo.mark(redone);
         // Everything of the redo file stands before the first of the others.
         if (count > 0) redo.writeEnd();
+        along?.fold();
       });
     } catch (cause) {
+      along?.rolledBack();
       return explain(cause, "commit", () => diskErrno(path));
     }
     this.#failure = undefined;
     for (const { write } of group) room.spend(bytesOf(write));
     this.#tell(redone, count);
     this.#options.onCommitted(clock.elapsedMs() - startedMs);
+    along?.committed();
     return undefined;
   }
 
@@ -217,6 +248,16 @@ export class Commits<Write extends JournalWrite, Facts> {
     this.#generation += 1;
     this.#options.reply({ kind: "failed", generation: this.#generation, code, message });
   }
+}
+
+/** Whether nobody waits for any of these records, and they are few. */
+function isSmallRedo(group: readonly Waiting<JournalWrite>[]): boolean {
+  let bytes = 0;
+  for (const { write, serial } of group) {
+    bytes += bytesOf(write);
+    if (serial === 0 || bytes > ALONG_BYTES) return false;
+  }
+  return true;
 }
 
 function groupEnd(waiting: readonly Waiting<JournalWrite>[], start: number): number {

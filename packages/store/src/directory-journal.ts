@@ -126,7 +126,7 @@ class DirectoryJournal implements Journal<DirectoryWrite, DirectoryCommit> {
     this.#doubt = doubtWriter(database);
     const { foldedThrough, gaps, purgedThrough } = readLogState(database);
     const last = this.#sql.last.get();
-    const first = this.#sql.oldest.all(1).at(0);
+    const first = this.#sql.first.get();
     this.#state = {
       through: last?.id ?? foldedThrough,
       foldedThrough,
@@ -306,7 +306,7 @@ class DirectoryJournal implements Journal<DirectoryWrite, DirectoryCommit> {
 
   /** Takes out the oldest rows, as many as are unneeded and no more than a run. Returns the last of them; undefined if there is none. */
   #takeRun(): Totals | undefined {
-    if (this.#oldest.length === 0) this.#oldest = this.#sql.oldest.all(TRIM_ROWS).toReversed();
+    if (this.#oldest.length === 0) this.#oldest = this.#sql.oldest.all().toReversed();
     const first = this.#oldest.at(-1);
     let last: Totals | undefined;
     for (let count = 0; first !== undefined && count < RUN_ROWS; count += 1) {
@@ -353,7 +353,8 @@ interface Statements {
   readonly forgetCompared: Database.Statement<[]>;
   readonly deleteThrough: Database.Statement<[number]>;
   readonly last: Database.Statement<[], Totals>;
-  readonly oldest: Database.Statement<[number], Totals>;
+  readonly oldest: Database.Statement<[], Totals>;
+  readonly first: Database.Statement<[], Totals>;
   readonly rowsAfter: Database.Statement<[number], JournalRow>;
   readonly saveState: Database.Statement<[number, number, number]>;
   readonly admit: Database.Statement<[number]>;
@@ -399,7 +400,9 @@ function prepare(database: Database.Database): Statements {
     ),
     deleteThrough: database.prepare("DELETE FROM journal WHERE id <= ?"),
     last: database.prepare(`${totals} DESC LIMIT 1`),
-    oldest: database.prepare(`${totals} LIMIT ?`),
+    // SQLite prepares a statement anew for each limit that is bound to it.
+    oldest: database.prepare(`${totals} LIMIT ${TRIM_ROWS}`),
+    first: database.prepare(`${totals} LIMIT 1`),
     rowsAfter: database.prepare(
       "SELECT id, count, NULL AS replaced, block FROM journal WHERE id > ? ORDER BY id",
     ),

@@ -84,6 +84,7 @@ export class Fold {
   reset(): void {
     this.#batch = [];
     this.#next = 0;
+    this.foldedBytes = 0;
   }
 
   #write({ entry, sequence, forced }: Item): void {

@@ -2,6 +2,8 @@
  * The journal of a replica is also its outbox: a row stays until it is folded and, if it is the node's own, until the directory has acknowledged it.
  * A restamp is a row of its own, which takes the outbox position over from the row it replaces: so the journal keeps the exact order of events, and
  * folding it twice has the same result.
+ *
+ * Rows are put into the database at the end of the transaction that brings them, without those that are folded in it and not needed any more.
  */
 import { MeridianError, type Cursor } from "@meridian/protocol";
 import type Database from "better-sqlite3";
@@ -31,6 +33,13 @@ interface State {
   /** The outbox position through which folded rows are known to be deleted. */
   outboxTrimmed: number;
   dirty: boolean;
+}
+
+interface NewRow {
+  readonly row: JournalRow;
+  readonly highestTime: number;
+  /** Null for a row that is not in the outbox. */
+  readonly outboxPosition: number | null;
 }
 
 /** The state row of a replica's database. */
@@ -99,6 +108,8 @@ class ReplicaJournal implements Journal<ReplicaWrite, ReplicaCommit> {
   readonly #unfolded: UnfoldedRows;
   /** Nothing is kept for being recent. */
   pressed = false;
+  /** Rows of the transaction that is under way, which are not in the database. */
+  #new: NewRow[] = [];
   #state: State;
   #kept: State;
   /** The list of cursors that the database has. */
@@ -185,14 +196,37 @@ class ReplicaJournal implements Journal<ReplicaWrite, ReplicaCommit> {
     const inOutbox = outboxPosition > before.outboxAcknowledged;
     const { id, count, block } = write;
     const replaced = write.replaced === null ? null : bytesOf(write.replaced);
-    this.#sql.insert.run(id, count, highestTime, inOutbox ? outboxPosition : null, replaced, block);
-    this.#unfolded.add({ id, count, replaced, block });
-    state.rows += 1;
+    const row = { id, count, replaced, block };
+    this.#new.push({ row, highestTime, outboxPosition: inOutbox ? outboxPosition : null });
+    this.#unfolded.add(row);
+  }
+
+  /** Puts the new rows into the database that are needed there. Whatever looks for rows by a statement calls this before. */
+  #insertNew(): void {
+    if (this.#new.length === 0) return;
+    const state = this.#state;
+    const rows = this.#new;
+    this.#new = [];
+    for (const { row, highestTime, outboxPosition } of rows) {
+      const { id, count, replaced, block } = row;
+      if (outboxPosition === null && id <= state.trimmedThrough) continue;
+      this.#sql.insert.run(id, count, highestTime, outboxPosition, replaced, block);
+      state.rows += 1;
+    }
+  }
+
+  /** Nothing is left to be deleted of new rows that are folded, if no older ones are, either. */
+  #passNew(): void {
+    const state = this.#state;
+    const first = this.#new[0];
+    if (first === undefined || state.trimmedThrough < first.row.id - 1) return;
+    state.trimmedThrough = state.foldedThrough;
   }
 
   /** The row of a restamped position is an ordinary one from now on, and unneeded if it was folded. */
   #leaveOutbox(position: number): void {
     const state = this.#state;
+    this.#insertNew();
     const id = this.#sql.idOfPosition.get(position);
     if (id === undefined) return;
     if (id > state.trimmedThrough) {
@@ -210,12 +244,14 @@ class ReplicaJournal implements Journal<ReplicaWrite, ReplicaCommit> {
   /** What the directory has committed of the outbox, it has admitted. */
   #admit(after: number, through: number): void {
     if (through <= after) return;
+    this.#insertNew();
     const admitted = this.#sql.highestTime.get(after, through) ?? 0;
     if (admitted > this.#state.admittedTime) this.#state.admittedTime = admitted;
   }
 
   flush(): void {
     const state = this.#state;
+    this.#insertNew();
     if (!state.dirty) return;
     state.dirty = false;
     this.#tail.flush();
@@ -241,13 +277,17 @@ class ReplicaJournal implements Journal<ReplicaWrite, ReplicaCommit> {
   }
 
   rowsAfter(id: number): Iterable<JournalRow> {
-    return this.#unfolded.rowsAfter(id) ?? this.#sql.rowsAfter.iterate(id);
+    const unfolded = this.#unfolded.rowsAfter(id);
+    if (unfolded !== undefined) return unfolded;
+    this.#insertNew();
+    return this.#sql.rowsAfter.iterate(id);
   }
 
   markFolded(through: number): void {
     this.#unfolded.folded(through);
     this.#state.foldedThrough = through;
     this.#state.dirty = true;
+    this.#passNew();
   }
 
   markPurged({ gaps }: Purged): void {
@@ -256,6 +296,7 @@ class ReplicaJournal implements Journal<ReplicaWrite, ReplicaCommit> {
   }
 
   trim(isOver: () => boolean): void {
+    this.#insertNew();
     const { trimmedThrough, foldedThrough } = this.#state;
     if (trimmedThrough < foldedThrough) this.#trimFolded(isOver);
     else this.#trimAcknowledged(isOver);
@@ -264,7 +305,7 @@ class ReplicaJournal implements Journal<ReplicaWrite, ReplicaCommit> {
   #trimFolded(isOver: () => boolean): void {
     const state = this.#state;
     const { trimmedThrough, foldedThrough } = state;
-    const rows = this.#sql.folded.all(trimmedThrough, foldedThrough, TRIM_ROWS);
+    const rows = this.#sql.folded.all(trimmedThrough, foldedThrough);
     for (const id of runEnds(rows)) {
       const { outboxAcknowledged } = state.facts;
       const { changes } = this.#sql.deleteFolded.run(state.trimmedThrough, id, outboxAcknowledged);
@@ -279,7 +320,7 @@ class ReplicaJournal implements Journal<ReplicaWrite, ReplicaCommit> {
     const state = this.#state;
     const { facts, trimmedThrough } = state;
     const { outboxAcknowledged } = facts;
-    const rows = this.#sql.acknowledged.all(outboxAcknowledged, trimmedThrough, TRIM_ROWS);
+    const rows = this.#sql.acknowledged.all(outboxAcknowledged, trimmedThrough);
     for (const position of runEnds(rows)) {
       state.rows -= this.#sql.deleteAcknowledged.run(position, trimmedThrough).changes;
       if (isOver()) return;
@@ -295,6 +336,7 @@ class ReplicaJournal implements Journal<ReplicaWrite, ReplicaCommit> {
   rolledBack(): void {
     this.#state = { ...this.#kept };
     this.#savedOthers = this.#kept.facts.others;
+    this.#new = [];
     this.#unfolded.forget(this.#kept.facts.journalThrough);
     this.#tail.rolledBack();
   }
@@ -310,8 +352,8 @@ interface Statements {
   readonly highestTime: Database.Statement<[number, number], number | null>;
   readonly rowsAfter: Database.Statement<[number], JournalRow>;
   /** Of rows, the id or the position, and the bytes of the block. */
-  readonly folded: Database.Statement<[number, number, number], SizedRow>;
-  readonly acknowledged: Database.Statement<[number, number, number], SizedRow>;
+  readonly folded: Database.Statement<[number, number], SizedRow>;
+  readonly acknowledged: Database.Statement<[number, number], SizedRow>;
   readonly deleteFolded: Database.Statement<[number, number, number]>;
   readonly deleteAcknowledged: Database.Statement<[number, number]>;
   readonly saveState: Database.Statement<(number | null)[]>;
@@ -337,14 +379,15 @@ function prepare(database: Database.Database): Statements {
       "SELECT id, count, replaced, block FROM journal WHERE id > ? ORDER BY id",
     ),
     folded: database
-      .prepare<[number, number, number], SizedRow>(
-        "SELECT id, length(block) FROM journal WHERE id > ? AND id <= ? ORDER BY id LIMIT ?",
+      .prepare<[number, number], SizedRow>(
+        // SQLite prepares a statement anew for each limit that is bound to it.
+        `SELECT id, length(block) FROM journal WHERE id > ? AND id <= ? ORDER BY id LIMIT ${TRIM_ROWS}`,
       )
       .raw(),
     acknowledged: database
-      .prepare<[number, number, number], SizedRow>(
+      .prepare<[number, number], SizedRow>(
         `SELECT outbox_position, length(block) FROM journal WHERE outbox_position <= ? AND id <= ?
-         ORDER BY outbox_position LIMIT ?`,
+         ORDER BY outbox_position LIMIT ${TRIM_ROWS}`,
       )
       .raw(),
     deleteFolded: database.prepare(

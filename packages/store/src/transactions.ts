@@ -6,12 +6,19 @@ export class Transactions {
   readonly #database: Database.Database;
   readonly #journal: JournalRows;
   readonly #dieAtStep: number;
+  readonly #onCommitted: () => void;
   #synchronous = "";
   #steps = 0;
 
   /** For crash tests: the thread dies on the step `dieAtStep`; 0 for never. */
-  constructor(database: Database.Database, journal: JournalRows, dieAtStep: number) {
+  constructor(
+    database: Database.Database,
+    journal: JournalRows,
+    dieAtStep: number,
+    onCommitted: () => void,
+  ) {
     this.#database = database;
+    this.#onCommitted = onCommitted;
     this.#journal = journal;
     this.#dieAtStep = dieAtStep;
   }
@@ -34,6 +41,7 @@ export class Transactions {
       throw cause;
     }
     this.#journal.committed();
+    this.#onCommitted();
     this.mayDie();
   }
 

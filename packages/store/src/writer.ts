@@ -63,11 +63,13 @@ export class Writer<Write extends JournalWrite, Facts> {
     const backlogBytes = unfoldedBytes(this.#database, this.#journal);
     const bounds = { pageCountMax, bytesMax: request.bytesMax };
     this.#room = new DiskRoom(this.#database, path, bounds, backlogBytes);
-    this.#transactions = new Transactions(this.#database, this.#journal, dieAtStep);
+    this.#transactions = new Transactions(this.#database, this.#journal, dieAtStep, () =>
+      this.#checkpointer.written(),
+    );
     this.#redo = this.#makeRedo(request);
+    this.#work = this.#makeWork(request);
     this.#commits = this.#makeCommits(request);
     this.#health = this.#makeHealth(request);
-    this.#work = this.#makeWork(request);
   }
 
   #makeRedo({ store, durability, redoNonce = 0 }: OpenRequest): RedoDesk {
@@ -92,6 +94,7 @@ export class Writer<Write extends JournalWrite, Facts> {
       checkpointer: this.#checkpointer,
       room: this.#room,
       redo: this.#redo,
+      along: this.#work.along,
       synchronous: synchronousOf(durability),
       isPatient: store === "directory",
       reply: (reply) => this.#reply(reply),

@@ -151,3 +151,56 @@ it("a log keeps its recent frames, and those that were not deleted after all", (
   trimAll();
   expect(idsOf(database)).toEqual(ids.slice(90));
 });
+
+it("a row that is folded in the transaction that brings it is written only if the outbox or an older row needs it", () => {
+  const database = emptyDatabase("replica");
+  const journal = replicaJournal(database);
+  const bring = (id: number): void =>
+    journal.write({ ...localWrite(id, [entry(`k${id}`, id)]), outboxPosition: 0 });
+  commit(database, journal, () => bring(1));
+  // The older row has to be deleted, and all through the last folded one are looked at for that.
+  commit(database, journal, () => {
+    bring(2);
+    journal.markFolded(2);
+  });
+  expect(idsOf(database)).toEqual([1, 2]);
+  while (journal.canTrim) commit(database, journal, () => journal.trim(never));
+  commit(database, journal, () => {
+    bring(3);
+    bring(4);
+    expect(idsToFold(journal)).toEqual([3, 4]);
+    journal.markFolded(4);
+  });
+  expect(idsOf(database)).toEqual([]);
+  expect(journal.rows).toBe(0);
+  expect(journal.canTrim).toBe(false);
+  commit(database, journal, () => {
+    bring(5);
+    writeOwn(journal, 6);
+    bring(7);
+    bring(8);
+    journal.markFolded(7);
+  });
+  expect(idsOf(database)).toEqual([6, 8]);
+  expect(journal.rows).toBe(2);
+  expect(idsToFold(replicaJournal(database))).toEqual([8]);
+  rollBack(database, journal, () => {
+    bring(9);
+    journal.markFolded(9);
+  });
+  commit(database, journal, () => bring(9));
+  expect(idsToFold(journal)).toEqual([8, 9]);
+  expect(idsOf(database)).toEqual([6, 8, 9]);
+});
+
+it("rows that are too many to be kept in memory are written before they are read", () => {
+  const database = emptyDatabase("replica");
+  const journal = replicaJournal(database);
+  const ids = [1, 2, 3, 4];
+  commit(database, journal, () => {
+    for (const id of ids) journal.write(localWrite(id, [entry(`k${id}`, id, 200_000)]));
+    expect(idsToFold(journal)).toEqual(ids);
+    journal.markFolded(4);
+  });
+  expect(idsOf(database)).toEqual(ids);
+});
