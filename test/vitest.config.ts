@@ -14,6 +14,7 @@ const conditions = [
 ];
 
 const BACKGROUND = fileURLToPath(new URL("background.ts", import.meta.url));
+const EQUAL_BYTES = fileURLToPath(new URL("equal-bytes.ts", import.meta.url));
 const LEFTOVERS = fileURLToPath(new URL("leftovers.ts", import.meta.url));
 
 // The processes of tests, and those that tests start, put temporary folders there.
@@ -43,7 +44,7 @@ export default defineConfig({
           // A process loads each module once for all files that it runs: loading took longer than testing. No file may
           // leave anything behind that another could notice.
           isolate: false,
-          setupFiles: [BACKGROUND, LEFTOVERS],
+          setupFiles: [BACKGROUND, LEFTOVERS, EQUAL_BYTES],
           // Far more than any test takes, so that a busy machine does not make tests fail.
           testTimeout: 60_000,
         },
@@ -54,7 +55,7 @@ export default defineConfig({
           name: "integration",
           include: ["test/*.test.ts", "test/integration/**/*.test.ts"],
           isolate: false,
-          setupFiles: [LEFTOVERS],
+          setupFiles: [LEFTOVERS, EQUAL_BYTES],
           testTimeout: 60_000,
         },
       },
@@ -83,7 +84,7 @@ export default defineConfig({
           name: "e2e",
           include: ["test/e2e/**/*.test.ts"],
           isolate: false,
-          setupFiles: [LEFTOVERS],
+          setupFiles: [LEFTOVERS, EQUAL_BYTES],
           testTimeout: 120_000,
           // Each file starts a cluster of its own. No more files run at once than there are processors: with twice as many,
           // nodes lose their leases.
@@ -99,6 +100,7 @@ export default defineConfig({
           isolate: false,
           // These tests mostly wait for systemd, mounts and browsers.
           maxWorkers: 2 * availableParallelism(),
+          setupFiles: [EQUAL_BYTES],
           sequence: { groupOrder: 2 },
           testTimeout: 120_000,
         },
