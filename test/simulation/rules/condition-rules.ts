@@ -6,14 +6,14 @@ export const CONDITION_RULES: readonly Rule[] = [
     rule: "a condition is decided against what is ordered and not yet durable, too",
     off: "it is decided against what is durable",
     faults: "conditions",
-    seed: 1,
+    seed: 7,
     parts: () => without("unstoredIsLookedAt"),
   },
   {
     rule: "a refusal is told once what it rests on is durable",
     off: "it is told at once",
     faults: "conditions",
-    seed: 160,
+    seed: 166,
     // Nodes answer once they have applied what the refusal rests on, so it shows only where they get that sooner, too.
     harder: () => without("decidedGoesOutDurable"),
     parts: () => without("refusalsWait"),
@@ -29,7 +29,7 @@ export const CONDITION_RULES: readonly Rule[] = [
     rule: "an entry that was decided about has a stamp above the version that it replaces",
     off: "it has whatever stamp its node has given it",
     faults: "conditions",
-    seed: 1,
+    seed: 7,
     parts: () => without("proposedLiesAbove"),
   },
   {
@@ -50,7 +50,7 @@ export const CONDITION_RULES: readonly Rule[] = [
     rule: "the refusal of what was proposed on two links is judged by the node's own copy",
     off: "it is the answer",
     faults: "conditions",
-    seed: 1,
+    seed: 7,
     parts: () => without("repeatsAreJudged"),
   },
 ];

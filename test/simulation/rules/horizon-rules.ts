@@ -55,7 +55,7 @@ export const HORIZON_RULES: readonly Rule[] = [
     rule: "a horizon is adopted in the order of the log",
     off: "every node has the directory's at once",
     faults: "horizon",
-    seed: 67,
+    seed: 71,
     parts: () => ({
       sweep: (store, disk, { directory }) => {
         disk.horizon = Math.max(disk.horizon, directory);
@@ -67,14 +67,14 @@ export const HORIZON_RULES: readonly Rule[] = [
     rule: "the directory admits what is as old as the horizon only where it knows the key",
     off: "it claims to know every key",
     faults: "horizon",
-    seed: 215,
+    seed: 224,
     parts: () => logs(KnowingLog),
   },
   {
     rule: "a node says what is absent and as old as its horizon",
     off: "it takes in whatever comes",
     faults: "horizon",
-    seed: 32,
+    seed: 39,
     harder: () => restoredDirectories(),
     parts: () => without("absentIsBuried"),
   },
@@ -82,7 +82,7 @@ export const HORIZON_RULES: readonly Rule[] = [
     rule: "what a burial takes away is kept aside",
     off: "it is dropped",
     faults: "horizon",
-    seed: 8,
+    seed: 17,
     parts: () =>
       tampered((record) => {
         if (record.kind !== "remote") return record;
@@ -95,7 +95,7 @@ export const HORIZON_RULES: readonly Rule[] = [
     off: "it has its own alone, which stands still without nodes",
     faults: "horizon",
     directories: 2,
-    seed: 1,
+    seed: 3,
     parts: () => without("followedHorizonIsAdopted"),
   },
   {
@@ -103,7 +103,7 @@ export const HORIZON_RULES: readonly Rule[] = [
     off: "it goes on where it was",
     faults: "horizon",
     directories: 2,
-    seed: 14,
+    seed: 33,
     parts: () => logs(CandidLog),
   },
   {
@@ -111,14 +111,14 @@ export const HORIZON_RULES: readonly Rule[] = [
     off: "each keeps its burials to itself",
     faults: "horizon",
     directories: 2,
-    seed: 9,
+    seed: 14,
     parts: () => without("burialsAreFollowed"),
   },
   {
     rule: "a write that was refused has replaced nothing",
     off: "what it was to replace is erased everywhere",
     faults: "horizon",
-    seed: 3,
+    seed: 5,
     parts: () => ({ faults: (cluster) => [() => eraseReplaced(cluster)] }),
   },
 ];

@@ -129,7 +129,7 @@ export const LOG_RULES: readonly Rule[] = [
     rule: "a cursor of another log or a lost branch means to reconcile",
     off: "every greeting names a place on the log",
     faults: "all",
-    seed: 193,
+    seed: 194,
     parts: () =>
       greeting((hello, { logDisk }) => {
         if (hello.home === null) return hello;
@@ -144,7 +144,7 @@ export const LOG_RULES: readonly Rule[] = [
     rule: "acknowledged positions that the log lacks mean to reconcile",
     off: "the log claims to have what a greeting says was acknowledged",
     faults: "all",
-    seed: 1,
+    seed: 2,
     harder: () => lostDirectories(),
     parts: () => {
       const acknowledged = new Map<number, number>();
@@ -169,7 +169,7 @@ export const LOG_RULES: readonly Rule[] = [
     rule: "a reconciliation that was begun is not forgotten",
     off: "the cursor stays where it is",
     faults: "horizon",
-    seed: 3,
+    seed: 16,
     harder: () => both(restoredDirectories(), dyingReconcilers()),
     parts: () => without("comparisonOutlivesCrash"),
   },
@@ -177,7 +177,7 @@ export const LOG_RULES: readonly Rule[] = [
     rule: "a directory draws a new epoch at each start",
     off: "the log stays in its first epoch",
     faults: "all",
-    seed: 33,
+    seed: 36,
     parts: () => logs(OneEpochLog),
   },
   {
@@ -185,7 +185,7 @@ export const LOG_RULES: readonly Rule[] = [
     off: "every log has the id 1",
     faults: "all",
     directories: 2,
-    seed: 1,
+    seed: 3,
     parts: () => logs(OneIdLog),
   },
   {
@@ -194,7 +194,7 @@ export const LOG_RULES: readonly Rule[] = [
     faults: "all",
     directories: 2,
     // A seed at which it also matters that not even one key is left out.
-    seed: 23,
+    seed: 54,
     harder: () => lostDirectories(),
     parts: () => without("recentKeysAreSentAgain"),
   },
@@ -202,7 +202,7 @@ export const LOG_RULES: readonly Rule[] = [
     rule: "a restored copy takes a new identity",
     off: "greetings claim an outbox that has gone on, and nodes do not look",
     faults: "all",
-    seed: 20,
+    seed: 29,
     harder: () => restoredBehind(),
     parts: () =>
       both(
@@ -215,7 +215,7 @@ export const LOG_RULES: readonly Rule[] = [
     off: "a node gives nothing",
     faults: "all",
     directories: 2,
-    seed: 4,
+    seed: 6,
     harder: () => lostDirectories(),
     parts: () => without("wantedIsGiven"),
   },
@@ -231,7 +231,7 @@ export const LOG_RULES: readonly Rule[] = [
     rule: "a reconciliation starts over when stamps are lowered under it",
     off: "it goes on",
     faults: "all",
-    seed: 17,
+    seed: 38,
     harder: () => straysAndLosses(),
     parts: () => without("restampingRestartsComparison"),
   },
@@ -239,7 +239,7 @@ export const LOG_RULES: readonly Rule[] = [
     rule: "a link on which nothing moves is given up",
     off: "no stall is seen",
     faults: "all",
-    seed: 1,
+    seed: 3,
     harder: () => lost((message) => typeof message === "string" && PROGRESS.test(message), 8),
     parts: () => without("stallsAreNoticed"),
   },
@@ -247,7 +247,7 @@ export const LOG_RULES: readonly Rule[] = [
     rule: "a node within a compacted part claims nothing there",
     off: "a compacted run does not say how far the log had come",
     faults: "all",
-    seed: 329,
+    seed: 344,
     parts: () => ({
       rewrite: (message, to) => {
         if (to.host === DIRECTORY || typeof message === "string") return message;

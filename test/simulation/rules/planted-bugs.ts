@@ -150,7 +150,7 @@ export const PLANTED_BUGS: readonly Rule[] = [
     rule: "a write is acknowledged once it is durable",
     off: "a disk loses its last write when its process dies",
     faults: "all",
-    seed: 24,
+    seed: 33,
     parts: () => ({
       openStore: (disk, clock, world) => {
         const lost = disk.outbox.pop();
@@ -168,7 +168,7 @@ export const PLANTED_BUGS: readonly Rule[] = [
     rule: "a delete that was refused is nowhere",
     off: "a disk keeps some of the deletes that it says to have refused",
     faults: "all",
-    seed: 1,
+    seed: 3,
     parts: () => stores(DenyingStore),
   },
   {
@@ -202,7 +202,7 @@ export const PLANTED_BUGS: readonly Rule[] = [
     rule: "what is sent and not acknowledged is bounded",
     off: "the window is infinite",
     faults: "all",
-    seed: 9,
+    seed: 11,
     parts: () => ({
       replicaOptions: (options) => ({
         ...options,
@@ -214,7 +214,7 @@ export const PLANTED_BUGS: readonly Rule[] = [
     rule: "requests that wait are bounded",
     off: "as many wait as come",
     faults: "all",
-    seed: 12,
+    seed: 15,
     parts: () => ({
       replicaOptions: (options) => ({
         ...options,
@@ -240,7 +240,7 @@ export const PLANTED_BUGS: readonly Rule[] = [
     rule: "a write is said to be in the log once it is",
     off: "every acknowledgement counts for one more frame",
     faults: "all",
-    seed: 1,
+    seed: 3,
     parts: () => replicas(HastyReplica),
   },
   {
@@ -254,14 +254,14 @@ export const PLANTED_BUGS: readonly Rule[] = [
     rule: "a write is said to be on the nodes that have it, beyond the horizon, too",
     off: "every node that is ready counts",
     faults: "horizon",
-    seed: 3,
+    seed: 9,
     parts: boasting,
   },
   {
     rule: "a value ends on all nodes alike",
     off: "nodes that it comes to serve it for a minute longer",
     faults: "time",
-    seed: 1,
+    seed: 4,
     parts: () => ending(60_000),
   },
   {

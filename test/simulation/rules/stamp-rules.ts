@@ -26,35 +26,35 @@ export const STAMP_RULES: readonly Rule[] = [
     rule: "a clock merges every stamp that its node receives",
     off: "it goes by its own alone",
     faults: "all",
-    seed: 4,
+    seed: 6,
     parts: () => without("clocksMergeStamps"),
   },
   {
     rule: "a clock's floor comes back from the store after a crash",
     off: "the store's highestTime is 0",
     faults: "clocks",
-    seed: 23,
+    seed: 47,
     parts: () => stores(ClocklessStore),
   },
   {
     rule: "a stamp too far ahead is refused at admission",
     off: "every stamp is admitted",
     faults: "all",
-    seed: 17,
+    seed: 25,
     parts: () => without("stampsAheadAreRefused"),
   },
   {
     rule: "what is refused gets a new stamp from its origin",
     off: "it keeps the old one",
     faults: "all",
-    seed: 17,
+    seed: 25,
     parts: () => without("refusedIsRestamped"),
   },
   {
     rule: "receivers apply whatever was admitted, with no check of their own",
     off: "the store is given no entry more than 10 s ahead of the node's clock",
     faults: "all",
-    seed: 3,
+    seed: 6,
     parts: () =>
       tampered((record, { clock }) => {
         if (record.kind !== "remote") return record;
@@ -66,7 +66,7 @@ export const STAMP_RULES: readonly Rule[] = [
     rule: "a new stamp replaces the old one although it is lower",
     off: "the store is told to replace nothing",
     faults: "all",
-    seed: 17,
+    seed: 23,
     parts: () =>
       tampered((record) =>
         record.kind === "restamp"
@@ -78,7 +78,7 @@ export const STAMP_RULES: readonly Rule[] = [
     rule: "new stamps lie above every stamp that the node has seen admitted",
     off: "they begin at the clock",
     faults: "all",
-    seed: 91,
+    seed: 113,
     parts: () => without("newStampsLieAboveAdmitted"),
   },
   {
@@ -86,7 +86,7 @@ export const STAMP_RULES: readonly Rule[] = [
     off: "it wins by its stamp",
     faults: "all",
     directories: 2,
-    seed: 106,
+    seed: 127,
     harder: () => refusedElsewhere(),
     parts: () => without("takenBackIsOutranked"),
   },
@@ -112,7 +112,7 @@ export const STAMP_RULES: readonly Rule[] = [
     rule: "no write is stamped while others get new stamps",
     off: "writes go on",
     faults: "all",
-    seed: 18,
+    seed: 25,
     harder: () => both(slowStores(40), straysAndLosses()),
     parts: () => without("writesWaitForRestamping"),
   },
@@ -146,14 +146,14 @@ export const STAMP_RULES: readonly Rule[] = [
     rule: "a delete leaves a tombstone",
     off: "nodes and log keep no deleted entry",
     faults: "all",
-    seed: 1,
+    seed: 2,
     parts: () => forgetful(({ deleted }) => deleted),
   },
   {
     rule: "an expired entry keeps its stamp as a stub",
     off: "nodes and log keep no expired entry",
     faults: "all",
-    seed: 1,
+    seed: 3,
     parts: () => forgetful(({ expiresAtMs }, nowMs) => expiresAtMs > 0 && expiresAtMs <= nowMs),
   },
 ];

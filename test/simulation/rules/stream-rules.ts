@@ -40,7 +40,7 @@ export const STREAM_RULES: readonly Rule[] = [
     off: "every message counts",
     faults: "stream",
     directories: 2,
-    seed: 5,
+    seed: 11,
     harder: () => lateWriters(),
     parts: () => off("olderEpochsArePassedOver"),
   },
@@ -49,7 +49,7 @@ export const STREAM_RULES: readonly Rule[] = [
     off: "the stream stores it wherever it ends",
     faults: "stream",
     directories: 2,
-    seed: 1,
+    seed: 6,
     harder: () => lateWriters(),
     parts: () => ({
       stream: {
@@ -63,7 +63,7 @@ export const STREAM_RULES: readonly Rule[] = [
     rule: "a record is durable once the stream has acknowledged it",
     off: "it is once it was sent",
     faults: "stream",
-    seed: 1,
+    seed: 2,
     parts: () =>
       connections((stream) => ({
         publish: async (message, after) => {
@@ -79,7 +79,7 @@ export const STREAM_RULES: readonly Rule[] = [
     off: "it goes on",
     faults: "stream",
     directories: 2,
-    seed: 10,
+    seed: 26,
     harder: () => lateWriters(),
     parts: () => off("fencedWritersEnd"),
   },
@@ -88,7 +88,7 @@ export const STREAM_RULES: readonly Rule[] = [
     off: "by its sequence",
     faults: "stream",
     directories: 2,
-    seed: 88,
+    seed: 138,
     harder: () => streamsSetBack(),
     parts: () => off("placesHaveIds"),
   },
@@ -123,14 +123,14 @@ export const STREAM_RULES: readonly Rule[] = [
     rule: "the begin of an epoch is said again before it is trimmed",
     off: "it is trimmed",
     faults: "stream",
-    seed: 1,
+    seed: 3,
     parts: () => off("beginsAreSaidAgain"),
   },
   {
     rule: "duplicates are told by the marks of the log",
     off: "the log has no marks",
     faults: "stream",
-    seed: 3,
+    seed: 6,
     parts: () => ({
       stream: {
         opened: (log) => {
@@ -144,7 +144,7 @@ export const STREAM_RULES: readonly Rule[] = [
     off: "they go as far as the stream has come",
     faults: "stream",
     directories: 2,
-    seed: 1,
+    seed: 2,
     parts: () => ({ stream: { committed: () => Infinity } }),
   },
 ];
