@@ -9,13 +9,17 @@ import {
 } from "@meridian/protocol/http-api";
 import * as v from "valibot";
 
+import { identityOf, namedBy } from "./directory-identity.ts";
+
 /** What a directory has to say of itself. */
 export const DIRECTORY_SAYS = v.pick(directoryStatus, [
   "cluster",
   "version",
   "nodes",
   "logId",
+  "url",
   "peers",
+  "beside",
   "clocks",
   "syncing",
   "stall",
@@ -89,7 +93,7 @@ export interface Asker {
 /** How many nodes are asked at once. */
 const AT_ONCE = 32;
 
-/** Asks the directories of these URLs, those that they follow, and all nodes. Throws `DIRECTORY_UNREACHABLE` if none answers. */
+/** Asks the directories of these URLs, those that they follow or that have the same log, and all nodes. Throws `DIRECTORY_UNREACHABLE` if none answers. */
 export async function examine(
   urls: readonly string[],
   asker: Asker,
@@ -97,23 +101,23 @@ export async function examine(
 ): Promise<Checkup> {
   const directories: AskedDirectory[] = [];
   const seen = new Set<string>();
-  const logs = new Set<number>();
+  const known = new Set<string>();
   for (let next = urls; next.length > 0;) {
     for (const url of next) seen.add(url);
     const asked = await Promise.all(next.map((url) => asker.directory(url)));
     for (const directory of asked) {
       // One directory may be reached by several URLs.
-      if (directory.status !== undefined && logs.has(directory.status.logId)) continue;
+      const { status } = directory;
+      if (status !== undefined && known.has(identityOf(status))) continue;
       directories.push(directory);
-      if (directory.status !== undefined) logs.add(directory.status.logId);
+      if (status !== undefined) known.add(identityOf(status));
     }
-    const peers = asked.flatMap(({ status }) => status?.peers ?? []);
-    const found = peers
-      .filter(({ logId }) => !logs.has(logId))
-      .map(({ name }) => name.replace(/\/+$/, ""));
-    next = [...new Set(found)].filter((url) => !seen.has(url));
+    const named = asked.flatMap(({ status }) =>
+      status === undefined ? [] : namedBy(status, known),
+    );
+    next = [...new Set(named)].filter((url) => !seen.has(url));
   }
-  if (logs.size === 0) {
+  if (known.size === 0) {
     const said = directories.map(({ failure }) => failure).join("; ");
     throw new MeridianError("DIRECTORY_UNREACHABLE", said);
   }

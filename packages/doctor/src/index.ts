@@ -12,6 +12,7 @@ export {
   type NodeSays,
 } from "./checkup.ts";
 export { COMPLAINT_KINDS, complaintsOf, type Complaint, type ComplaintKind } from "./complaints.ts";
+export { identityOf, namedBy, type DirectoryStanding } from "./directory-identity.ts";
 export { agoText } from "./span.ts";
 export { Party, type AskParty, type LogProgress, type PartyAddress } from "./verify/party.ts";
 export {

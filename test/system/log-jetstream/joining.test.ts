@@ -1,4 +1,5 @@
 /** Directories over one stream tell each other where they are, and regions that join by one of them learn of all. */
+import { runCli } from "@meridian/cli";
 import { getJson, putValue } from "@meridian/harness";
 import { until } from "@meridian/local-cluster";
 import { expect, it } from "vitest";
@@ -10,6 +11,23 @@ import { Pair } from "./pair.ts";
 interface Told {
   readonly directory: string | null;
   readonly directories: readonly string[];
+}
+
+/** What `meridian verify` and `meridian doctor` say. */
+interface Verified {
+  readonly equal: boolean;
+  readonly parties: readonly { readonly kind: string; readonly url: string }[];
+}
+interface Examined {
+  readonly directories: number;
+}
+
+async function runJson<Said>(args: readonly string[]): Promise<Said> {
+  let said = "";
+  const stdout = { write: (text: string | Uint8Array): unknown => (said += String(text)) };
+  const stderr = { write: (): unknown => undefined };
+  await runCli(args, { stdout, stderr, stdin: undefined, env: {}, colour: false });
+  return JSON.parse(said) as Said;
 }
 
 it.skipIf(!HAS_NATS)(
@@ -30,6 +48,16 @@ it.skipIf(!HAS_NATS)(
     const third = pair.urls[2] ?? "";
     const isKnown = async (): Promise<boolean> => (await told()).directories.includes(third);
     await until("the region knows the third", isKnown, 90_000);
+    await until("the first knows both", async () => (await beside(first)).length === 2);
+    // Of one of them, too, `meridian verify` and `meridian doctor` learn of all.
+    const verified = await runJson<Verified>(["verify", "--directory", second, "--json"]);
+    expect(verified).toMatchObject({ equal: true });
+    const compared = verified.parties.filter(({ kind }) => kind === "directory");
+    expect(compared.map(({ url }) => url).toSorted()).toEqual([first, second, third].toSorted());
+    const examined = await runJson<Examined>(["doctor", "--directory", second, "--json"]);
+    expect(examined.directories).toBe(3);
+    const trouble = await getJson<Examined>(`${second}/trouble`);
+    expect(trouble.directories).toBe(3);
     await Promise.all(pair.directories.slice(0, 2).map((directory) => directory.kill()));
     const isThere = async (): Promise<boolean> => (await told()).directory === third;
     await until("the region is at the third", isThere, 60_000);

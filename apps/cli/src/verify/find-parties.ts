@@ -1,5 +1,5 @@
 /** Who is to hold the same. */
-import { Party, type LogProgress, type PartyAddress } from "@meridian/doctor";
+import { identityOf, namedBy, Party, type LogProgress, type PartyAddress } from "@meridian/doctor";
 import { asMeridianError, MeridianError } from "@meridian/protocol";
 
 import { DirectoryApi } from "../directory-api.ts";
@@ -26,12 +26,12 @@ interface Asked {
 }
 
 /**
- * Finds the directories that are given and those that they follow, each once, and every node that one of them knows or misses.
+ * Finds the directories that are given, and those that they follow or that have the same log, each once, and every node that one of them knows or misses.
  * Those that do not answer are among them. Throws `DIRECTORY_UNREACHABLE` if no directory answers.
  */
 export async function findParties(given: readonly GivenDirectory[]): Promise<Parties> {
   const directories: GivenDirectory[] = [];
-  const logs = new Set<number>();
+  const known = new Set<string>();
   const urls = new Set<string>();
   const nodes = new Map<string, PartyAddress>();
   const failures: string[] = [];
@@ -58,15 +58,14 @@ export async function findParties(given: readonly GivenDirectory[]): Promise<Par
     const asked = await Promise.all(next.map(ask));
     for (const { directory, log } of asked) {
       // One directory may be reached by several URLs.
-      if (log !== undefined && logs.has(log.logId)) continue;
+      if (log !== undefined && known.has(identityOf(log))) continue;
       directories.push(directory);
-      if (log !== undefined) logs.add(log.logId);
+      if (log !== undefined) known.add(identityOf(log));
     }
-    const peers = asked.flatMap(({ log }) => log?.peers ?? []);
-    const found = peers.filter(({ logId, name }) => !logs.has(logId) && !urls.has(plain(name)));
-    next = [...new Set(found.map(({ name }) => plain(name)))].map((url) => ({ url }));
+    const named = asked.flatMap(({ log }) => (log === undefined ? [] : namedBy(log, known)));
+    next = [...new Set(named)].filter((url) => !urls.has(url)).map((url) => ({ url }));
   }
-  if (logs.size === 0) throw new MeridianError("DIRECTORY_UNREACHABLE", failures.join("; "));
+  if (known.size === 0) throw new MeridianError("DIRECTORY_UNREACHABLE", failures.join("; "));
   const isAlone = directories.length === 1;
   return {
     directories: directories.map(({ name, url }) => ({
@@ -75,8 +74,4 @@ export async function findParties(given: readonly GivenDirectory[]): Promise<Par
     })),
     nodes: [...nodes.values()],
   };
-}
-
-function plain(url: string): string {
-  return url.replace(/\/+$/, "");
 }

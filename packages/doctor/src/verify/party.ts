@@ -16,6 +16,8 @@ import {
 } from "@meridian/protocol/http-api";
 import * as v from "valibot";
 
+import type { DirectoryStanding } from "../directory-identity.ts";
+
 /**
  * Asks a party, by its URL, for what is at a path and query, and resolves to what the schema describes. Rejects with the error that the party
  * answered, or with `NO_READY_NODE` if there was no answer.
@@ -86,9 +88,8 @@ interface FollowedProgress {
 }
 
 /** How far the log of a directory has come, and how far it has followed others. */
-export interface LogProgress {
+export interface LogProgress extends DirectoryStanding {
   readonly cluster: string;
-  readonly logId: number;
   readonly head: number;
   readonly peers: readonly FollowedProgress[];
 }
@@ -107,6 +108,8 @@ const nodeStanding = v.object({
 const logStanding = v.object({
   cluster: directoryStatus.entries.cluster,
   logId: directoryStatus.entries.logId,
+  url: directoryStatus.entries.url,
+  beside: directoryStatus.entries.beside,
   head: directoryStatus.entries.head,
   peers: v.array(v.pick(directoryStatus.entries.peers.item, ["name", "logId", "applied"])),
 });

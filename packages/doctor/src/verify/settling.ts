@@ -12,8 +12,8 @@ export interface Pace {
 }
 
 /**
- * Waits for three steps: every node hands its present writes to a directory; every directory follows the others' logs through their present
- * heads; every node applies its directory's log through the present head. Resolves to the parties that have not done so after `patienceMs`.
+ * Waits for three steps: every node hands its present writes to a directory; every directory has its own log and follows the others' through their
+ * present heads; every node applies its directory's log through the present head. Resolves to the parties that have not done so after `patienceMs`.
  */
 export async function settle(
   directories: readonly Party[],
@@ -33,8 +33,9 @@ export async function settle(
   });
   const ordered = await headsOf(directories);
   const lacksLogs = await waitFor(directories, endMs, pace, async (directory) => {
-    const { peers } = await directory.logProgress();
-    return peers.every(({ logId, applied }) => applied >= (ordered.get(logId) ?? 0));
+    const { logId, head, peers } = await directory.logProgress();
+    const has = (log: number, through: number): boolean => through >= (ordered.get(log) ?? 0);
+    return has(logId, head) && peers.every((peer) => has(peer.logId, peer.applied));
   });
   const heads = await headsOf(directories);
   const lacksEntries = await waitFor(nodes, endMs, pace, async (node) => {
@@ -44,10 +45,12 @@ export async function settle(
   return [...new Set([...lacksLogs, ...keepsWrites, ...lacksEntries])];
 }
 
-/** The last sequence of each directory's log, by the log's id. */
+/** The last sequence of each log, by the log's id: the highest that one of its directories has. */
 async function headsOf(directories: readonly Party[]): Promise<ReadonlyMap<number, number>> {
   const logs = await Promise.all(directories.map((directory) => directory.logProgress()));
-  return new Map(logs.map(({ logId, head }) => [logId, head]));
+  const heads = new Map<number, number>();
+  for (const { logId, head } of logs) heads.set(logId, Math.max(head, heads.get(logId) ?? 0));
+  return heads;
 }
 
 /** Resolves to those of which it does not hold when the time is over. */
