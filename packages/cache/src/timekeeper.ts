@@ -3,16 +3,18 @@
  *
  * Time starts at 0 and never goes back, whatever the clock does. Reading a clock costs more than a
  * lookup, so under load one reading serves up to 32 calls, for at most a millisecond: a timer
- * ends its use. A cache that is called rarely reads the clock at each call and sets no such timer.
+ * ends its use. A cache that is called rarely, or a few times in a row, reads the clock at each call and sets no such timer, which would wake up
+ * a program that has nothing to do.
  */
 import type { CacheClock } from "./cache-clock.ts";
 
 const CALLS_PER_READING = 32;
-/** The cache is under load if two readings are closer than this, in milliseconds. */
-const LOAD_MS = 0.25;
+/** The cache is under load if so many readings in a row are closer to the one before than this, in milliseconds. */
+const LOAD_READINGS = 8;
+const LOAD_MS = 0.2;
 const READING_VALID_MS = 1;
-/** The longest delay of a timer, which would overflow. A longer wait takes several timers. */
-const DELAY_MAX_MS = 2 ** 31 - 1;
+/** The longest delay of a timer, which would overflow at 2^31. A longer wait takes several timers. */
+const DELAY_MAX_MS = 2e9;
 
 export class Timekeeper {
   /** The last reading, in milliseconds. */
@@ -22,6 +24,8 @@ export class Timekeeper {
   #lastReading: number;
   /** For how many more calls the last reading may be used. */
   #callsLeft = 0;
+  /** How many readings in a row were close to the one before. */
+  #closeReadings = 0;
   /** When the timer is due; Infinity if it is not set. */
   #dueMs = Infinity;
   #cancel: (() => void) | undefined;
@@ -51,8 +55,8 @@ export class Timekeeper {
 
   #readAgain(): void {
     const before = this.nowMs;
-    this.#callsLeft = 0;
-    if (this.refresh() - before < LOAD_MS && !this.#stopped) {
+    if (this.refresh() - before >= LOAD_MS) this.#closeReadings = 0;
+    else if (++this.#closeReadings > LOAD_READINGS && !this.#stopped) {
       this.#callsLeft = CALLS_PER_READING - 1;
       this.wakeIn(READING_VALID_MS);
     }
@@ -90,6 +94,6 @@ export function weakly<T extends object>(target: T, call: (target: T) => void): 
   const reference = new WeakRef(target);
   return () => {
     const alive = reference.deref();
-    if (alive !== undefined) call(alive);
+    if (alive) call(alive);
   };
 }

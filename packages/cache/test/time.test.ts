@@ -76,6 +76,18 @@ describe("a reading of the clock", () => {
     expect(stale).toBeLessThan(32);
   });
 
+  it("takes no timer where a few calls come at once", () => {
+    const clock = new FakeClock();
+    const cache = new TlruCache<string, number>({ maxEntries: 50, clock });
+    cache.set("a", 0, 60_000);
+    clock.advance(1_000);
+    const isWokenSoon = (): boolean => clock.nextInMs <= 1;
+    for (let n = 0; n < 8; n++) cache.get("a");
+    expect(isWokenSoon()).toBe(false);
+    for (let n = 0; n < 8; n++) cache.get("a");
+    expect(isWokenSoon()).toBe(true);
+  });
+
   it("is never read for entries that do not expire", () => {
     let readings = 0;
     const clock = { nowMs: () => readings++, after: () => () => {} };
