@@ -68,6 +68,7 @@ const ROWS = [
   },
   {
     name: "log-credentials",
+    needs: "log",
     kind: "text",
     file: "process",
     reloads: "contents",
@@ -76,6 +77,7 @@ const ROWS = [
   },
   {
     name: "log-domain",
+    needs: "log",
     kind: "text",
     file: "process",
     description:
@@ -83,6 +85,7 @@ const ROWS = [
   },
   {
     name: "log-replicas",
+    needs: "log",
     kind: "integer",
     min: 1,
     max: 5,
@@ -92,6 +95,7 @@ const ROWS = [
   },
   {
     name: "log-snapshot-bytes",
+    needs: "log",
     kind: "integer",
     min: 65_536,
     max: 1_099_511_627_776,

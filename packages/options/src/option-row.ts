@@ -49,6 +49,8 @@ interface RowBase<Default> {
    * it needs a restart.
    */
   readonly reloads?: "option" | "contents";
+  /** The name of another option, without which this one says nothing, and is refused. */
+  readonly needs?: string;
   /** The entry of a process in the cluster file must have it. */
   readonly requiredInFile?: true;
 }

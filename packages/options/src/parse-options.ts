@@ -57,7 +57,7 @@ export class OptionsError extends Error {
 /**
  * Reads the options of a program. `--help` (or `-h`) and `--version` win over everything else.
  * Throws `OptionsError` with every problem found: unknown or repeated flags, stray arguments, unknown
- * `MERIDIAN_` variables, missing options, values that are not as declared.
+ * `MERIDIAN_` variables, missing options, those without the one that they need, values that are not as declared.
  */
 export function parseOptions<const Row extends OptionRow>(
   table: readonly Row[],
@@ -73,6 +73,10 @@ export function parseOptions<const Row extends OptionRow>(
   const values: Record<string, unknown> = {};
   for (const row of table) {
     values[camelCase(row.name)] = valueOf(row, given.get(row.name), problems);
+  }
+  for (const { name, needs } of table) {
+    const source = needs === undefined || given.has(needs) ? undefined : given.get(name)?.source;
+    if (source !== undefined) problems.push(`\`${source}\`: Expected \`--${needs}\` beside it`);
   }
   if (problems.length > 0) throw new OptionsError(problems);
   return { kind: "run", values: values as OptionValues<Row> };

@@ -159,6 +159,7 @@ export const PROCESS_ROWS = [
   },
   {
     name: "rate-burst",
+    needs: "rate-limit",
     kind: "integer",
     min: 1,
     max: 1_000_000,

@@ -50,6 +50,29 @@ function problemsOf(argv: readonly string[], env: Record<string, string> = {}): 
   throw new Error("nothing was refused");
 }
 
+describe("an option that says something of another", () => {
+  const table = [
+    { name: "log", kind: "text", file: null, description: "A log." },
+    { name: "log-domain", kind: "text", needs: "log", file: null, description: "Its domain." },
+  ] as const;
+
+  it("is refused without it, wherever it is given", () => {
+    const problem = (source: string): unknown =>
+      expect.objectContaining({ problems: [`\`${source}\`: Expected \`--log\` beside it`] });
+    const sources = { argv: [], env: {} };
+    expect(() => parseOptions(table, { ...sources, argv: ["--log-domain=hub"] })).toThrow(
+      problem("--log-domain"),
+    );
+    expect(() => parseOptions(table, { ...sources, env: { MERIDIAN_LOG_DOMAIN: "hub" } })).toThrow(
+      problem("MERIDIAN_LOG_DOMAIN"),
+    );
+    const settings = [{ name: "log-domain", text: "hub", source: "log.domain" }];
+    expect(() => parseOptions(table, { ...sources, settings })).toThrow(problem("log.domain"));
+    const both = { argv: ["--log-domain=hub"], env: { MERIDIAN_LOG: "nats://one" } };
+    expect(parseOptions(table, both)).toMatchObject({ values: { logDomain: "hub" } });
+  });
+});
+
 describe("a switch", () => {
   const table = [
     { name: "alone", kind: "switch", file: null, description: "Serves alone." },
