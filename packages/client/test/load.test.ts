@@ -286,13 +286,15 @@ test.each(TRANSPORTS)(
   "over real time: a loop that is blocked for longer than an attempt opens no circuit (%s)",
   async (transport) => {
     speak(transport);
-    const { far, client } = await openScene({ clock: undefined, random: undefined, attemptMs: 50 });
+    // Far longer than a busy machine takes for an attempt.
+    const attemptMs = 1_000;
+    const { far, client } = await openScene({ clock: undefined, random: undefined, attemptMs });
+    const never = new Int32Array(new SharedArrayBuffer(4));
     await client.set("key", 1);
     for (let round = 0; round < 3; round += 1) {
       const read = client.get("key");
       await new Promise(setImmediate);
-      const untilMs = performance.now() + 200;
-      while (performance.now() < untilMs);
+      Atomics.wait(never, 0, 0, 1.5 * attemptMs);
       expect(await read).toBe(1);
     }
     expect(far.calls).toEqual([]);
