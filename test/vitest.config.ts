@@ -34,7 +34,7 @@ export default defineConfig({
     maxWorkers: availableParallelism(),
     sequence: { sequencer: LongestFirst },
     // For runs over sources that stay as they are: a kept module goes on importing what it did, wherever packages have put it since.
-    experimental: { fsModuleCache: process.env["MERIDIAN_KEEP_MODULES"] === "1" },
+    experimental: { fsModuleCache: process.env["KEEP_MODULES"] === "1" },
     // `npm test` runs the projects in two processes side by side: e2e, which starts clusters and mostly waits for leases, restarts and links, and
     // all others, which mostly compute. Those that keep no real leases have a lower priority, and get the processor time that the rest leaves.
     projects: [
