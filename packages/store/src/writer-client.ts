@@ -88,6 +88,8 @@ export class WriterClient<Write extends JournalWrite, Facts> {
   /** Replies that are not handled yet; of the first of them, how many records have been reported. */
   #replies: News<Facts>[] = [];
   #told = 0;
+  /** A record of that reply that is durable and has filled its turn: its owner is told in the next one. */
+  #untold: Outstanding | undefined;
   /** The bytes of the records that were told of since the last rest, and the entries that were made durable or forgotten. */
   #takenBytes = 0;
   #takenRows = 0;
@@ -214,6 +216,7 @@ export class WriterClient<Write extends JournalWrite, Facts> {
     this.#ended = true;
     this.#cancelTick();
     this.#outstanding.takeAll();
+    this.#untold = undefined;
     this.#replies = [];
     await this.#worker.terminate();
     await this.#redo.close(false);
@@ -405,22 +408,36 @@ export class WriterClient<Write extends JournalWrite, Facts> {
 
   /** Reports up to a turn's worth of the records that have become durable. Returns whether all were reported. */
   #succeedNext(reply: Extract<News<Facts>, { kind: "committed" | "appended" }>): boolean {
-    if (this.#told === 0 && reply.kind === "committed") this.#know(reply);
+    // Telling an owner late counts for the turn, too.
+    this.#takenRows += this.#untold?.rows ?? 0;
+    if (this.#untold !== undefined) this.#tell();
+    else if (this.#told === 0 && reply.kind === "committed") this.#know(reply);
     while (this.#told < reply.count && this.#mayTakeMore) {
-      const record = this.#outstanding.shift();
-      this.#told += 1;
-      // An abort from inside a `done` ends them all.
-      if (record === undefined) continue;
-      if (reply.kind === "committed") this.#direct -= 1;
-      this.pendingBytes -= record.bytes;
-      this.#takenBytes += record.bytes;
-      this.#takenRows += record.rows;
-      record.onDurable();
-      record.done();
+      this.#untold = this.#makeDurable(reply.kind);
+      if (this.#mayTakeMore) this.#tell();
     }
     if (this.#told < reply.count) return false;
     this.#told = 0;
     return true;
+  }
+
+  #tell(): void {
+    const record = this.#untold;
+    this.#untold = undefined;
+    this.#told += 1;
+    record?.done();
+  }
+
+  /** The next record is durable. Returns it; undefined if an abort from inside a `done` has ended all. */
+  #makeDurable(kind: "committed" | "appended"): Outstanding | undefined {
+    const record = this.#outstanding.shift();
+    if (record === undefined) return undefined;
+    if (kind === "committed") this.#direct -= 1;
+    this.pendingBytes -= record.bytes;
+    this.#takenBytes += record.bytes;
+    this.#takenRows += record.rows;
+    record.onDurable();
+    return record;
   }
 
   #foldNext({ through, journalRows }: Extract<WriterReply<Facts>, { kind: "folded" }>): boolean {

@@ -39,6 +39,22 @@ it("a bounded number of entries becomes durable, or leaves the overlay, in one t
   await store.close();
 });
 
+it("the owner of a record that fills a turn is told in the next one", async () => {
+  const store = await openReplicaStore(folder.options("long-record"));
+  const entries = Array.from({ length: 2_000 }, (_, index) => entry(String(index), 1));
+  let isTold = false;
+  const done = outcome(store, remote(entries)).then(() => (isTold = true));
+  let turnsUntold = 0;
+  const deadline = performance.now() + 30_000;
+  while (!isTold && performance.now() < deadline) {
+    await turn();
+    if (store.stats().unfoldedEntries === 2_000 && !isTold) turnsUntold += 1;
+  }
+  await done;
+  expect(turnsUntold).toBe(1);
+  await store.close();
+});
+
 it("few records are told of in one turn if their owners take long over them", async () => {
   let elapsedMs = 0;
   const clock = { ...systemClock, elapsedMs: () => elapsedMs };
