@@ -17,13 +17,19 @@ export interface MeasuredStore {
 /** Registers how large a store is, what it has to do, and what room its disk has. */
 export function registerStore(metrics: Metrics, store: MeasuredStore): void {
   const { path } = store;
+  // Whoever reads one of these numbers reads all of them, and one look at a store that is being filled takes milliseconds.
+  let now: StoreStats | undefined;
+  const stats = (): StoreStats => {
+    if (now === undefined) queueMicrotask(() => (now = undefined));
+    return (now ??= store.stats());
+  };
   const told = (name: string, help: string, of: (now: StoreStats) => number | null): void =>
-    metrics.gauge(name, help, () => of(store.stats()) ?? undefined);
+    metrics.gauge(name, help, () => of(stats()) ?? undefined);
   const size = "The size of the database's files.";
-  metrics.gauge("meridian_store_file_bytes", size, () => store.stats().databaseBytes, {
+  metrics.gauge("meridian_store_file_bytes", size, () => stats().databaseBytes, {
     file: "database",
   });
-  metrics.gauge("meridian_store_file_bytes", size, () => store.stats().walBytes, { file: "wal" });
+  metrics.gauge("meridian_store_file_bytes", size, () => stats().walBytes, { file: "wal" });
   told(
     "meridian_store_entries",
     "Keys, tombstones and expired ones included.",
