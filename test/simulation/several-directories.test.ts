@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { faultsOf, type Faults } from "./scenario.ts";
 import { simulateHonestly } from "./seeds.ts";
 
-const SEEDS = Number(process.env["SIM_SEEDS"] ?? 8);
+const SEEDS = Number(process.env["SIM_SEEDS"] ?? 4);
 const BATCHES = 4;
 
 /** Seeds that once failed, each with its line of story. */
