@@ -12,6 +12,11 @@ export class Steps {
   #bytes = 0;
   #beganAtMs = performance.now();
 
+  /** To be called where work goes on after a pause, which does not count as time of this turn. */
+  begin(): void {
+    this.#beganAtMs = performance.now();
+  }
+
   /** Counts a piece of `bytes` bytes. Resolves at once, or in a later turn if this turn has done enough. */
   async spend(bytes: number): Promise<void> {
     this.#bytes += PIECE_COST + bytes;
@@ -19,6 +24,6 @@ export class Steps {
     if (!isOver && performance.now() - this.#beganAtMs < MS_PER_TURN) return;
     await new Promise((resolve) => setImmediate(resolve));
     this.#bytes = 0;
-    this.#beganAtMs = performance.now();
+    this.begin();
   }
 }

@@ -71,7 +71,10 @@ class Queue {
   readonly #steps = new Steps();
 
   run<T>(work: (steps: Steps) => Promise<T>): Promise<T> {
-    return this.#work.run(() => work(this.#steps));
+    return this.#work.run(() => {
+      this.#steps.begin();
+      return work(this.#steps);
+    });
   }
 }
 
