@@ -59,6 +59,9 @@ const WRITE_BYTES = 500;
 /** The most bytes of writes that are stored and wait for a higher acknowledgement level. */
 const ACK_BYTES_MAX = 64 * 1024 * 1024;
 
+/** A write of more entries has filled the turn in which it is durable: its answer is made in another. */
+const TURN_ENTRIES = 128;
+
 /** What is asked for a write that nobody but this node need have. */
 const UNREPORTED: WriteNeeds = { reportApplied: false };
 
@@ -348,8 +351,11 @@ export class Writes {
     ack: AckRequest,
     write: (done: WriteDone) => void,
   ): Promise<WriteResult> {
-    if (ack.level !== "local") return this.#writeWidely(keys, bytes, ack, write);
-    return this.#commit(keys, bytes, write).then(this.#localResultOf);
+    const written =
+      ack.level === "local"
+        ? this.#commit(keys, bytes, write).then(this.#localResultOf)
+        : this.#writeWidely(keys, bytes, ack, write);
+    return keys.length > TURN_ENTRIES ? written.then(inAnotherTurn) : written;
   }
 
   readonly #localResultOf = (receipt: Receipt): WriteResult => ({
@@ -463,6 +469,10 @@ export class Writes {
       { details: { bytes, bytesMax } },
     );
   }
+}
+
+function inAnotherTurn<T>(result: T): Promise<T> {
+  return new Promise((resolve) => setImmediate(() => resolve(result)));
 }
 
 function bytesOf(requests: readonly Pick<Entry, "key" | "value">[]): number {

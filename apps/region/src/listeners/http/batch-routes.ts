@@ -24,7 +24,6 @@ import type { Batch } from "./batch-bodies.ts";
 import type { RegionExchange } from "./exchange.ts";
 
 const KEYS_MAX = 1_000;
-const ENTRIES_PER_TURN = 128;
 /** The largest body that names keys: escaped, a byte of theirs takes six. */
 const KEYS_BYTES_MAX = KEYS_MAX * (6 * KEY_BYTES_MAX + 16);
 /** The largest body of a batch, and the most bytes of values that one answers, unless one value may be larger. */
@@ -69,7 +68,6 @@ export function batchDelete(
     const ack = exchange.readAck(ackTextOf(body["ack"]), optionalText(body, "timeout"));
     const keys = [...new Set(items)];
     const { entries, deleted, acknowledged } = await exchange.service.writes.deleteAll(keys, ack);
-    await otherWork(keys.length);
     const told = entries.map((entry) => ({
       key: entry.key,
       etag: factsOf(entry).etag,
@@ -133,7 +131,6 @@ export async function batchSet(
   const { body, items } = await exchange.node.batches.read(bytes, shape, (batch) => batch);
   const ack = exchange.readAck(ackTextOf(body["ack"]), optionalText(body, "timeout"));
   const written = await service.writes.set(items, ack);
-  await otherWork(items.length);
   return exchange.json(200, {
     entries: written.entries.map(factsOf),
     acknowledged: written.acknowledged,
@@ -158,11 +155,6 @@ function setRequestOf(service: RegionService, item: unknown): SetRequest {
   checkContentType(contentType);
   const ttlMs = ttlMsOf(entry["ttl"]);
   return { key, value, contentType, ...(ttlMs !== undefined && { ttlMs }) };
-}
-
-/** Where many entries were written, that has filled its turn: their answer is made in another. */
-async function otherWork(entries: number): Promise<void> {
-  if (entries > ENTRIES_PER_TURN) await new Promise((resolve) => setImmediate(resolve));
 }
 
 function ackTextOf(ack: unknown): string | undefined {
