@@ -4,12 +4,14 @@ import type { ReplicaHorizon } from "../horizon/replica-horizon.ts";
 import type { Applier } from "../intake/applier.ts";
 import type { LogPosition } from "../intake/log-position.ts";
 import type { ProgressWatch } from "../link/progress-watch.ts";
+import type { ReplicaLink } from "../link/replica-link.ts";
 import { ClockWatch } from "../time/clock-watch.ts";
 import type { Reconciliation } from "../reconcile/reconciliation.ts";
-import type { DiskWatch } from "./disk-watch.ts";
 import type { Home } from "./home.ts";
+import type { LinkUse } from "./link-use.ts";
 import type { NodeContext } from "./node-context.ts";
 import { helloOf } from "./replica-options.ts";
+import type { Restamper } from "./restamper.ts";
 import type { ServingFacts } from "./serving-state.ts";
 import type { Submitter } from "./submitter.ts";
 import type { WritePath } from "./write-path.ts";
@@ -22,8 +24,9 @@ export interface PulseParts {
   readonly horizon: ReplicaHorizon;
   readonly writes: WritePath;
   readonly submitter: Submitter;
+  readonly restamper: Pick<Restamper, "isActive">;
   readonly reconciliation: Reconciliation;
-  readonly disk: DiskWatch;
+  readonly use: LinkUse;
   readonly progress: ProgressWatch;
 }
 
@@ -54,18 +57,24 @@ export class Pulse {
 
   heartbeat(status: NodeStatus, isUp: boolean): NodeMessage {
     const { time, load } = this.#context;
-    const { position, submitter, disk } = this.#parts;
+    const { position, submitter, use } = this.#parts;
     this.#clockWatch.look();
     return {
       type: "heartbeat",
       nowMs: time.ownMs(),
       status,
-      appliedThrough: disk.visits ? 0 : position.durableThrough,
+      appliedThrough: use.visits ? 0 : position.durableThrough,
       outboxPending: submitter.pending,
       lowestTime: this.lowestTime(),
       lagMs: this.lagMs(isUp),
       load: load(),
     };
+  }
+
+  /** Tells the directory that what it has sent is durable here through that sequence, if the node stands in the log of that directory. */
+  report(through: number, link: Pick<ReplicaLink<never>, "send">): void {
+    if (this.#parts.use.visits) return;
+    link.send({ type: "applied", nowMs: this.#context.time.ownMs(), through });
   }
 
   /** Makes the cursor durable, and then how far the outbox is acknowledged: the durable cursor has to cover durable acknowledgements. */
@@ -78,12 +87,12 @@ export class Pulse {
 
   /** What the node's status depends on. */
   facts(up: boolean): ServingFacts {
-    const { position, reconciliation, disk } = this.#parts;
+    const { position, reconciliation, use } = this.#parts;
     return {
       up,
       reconciling: reconciliation.isActive,
       applied: position.wholeThrough,
-      full: disk.isFull,
+      full: use.isFull,
       settled: position.isSettled,
     };
   }
@@ -104,8 +113,8 @@ export class Pulse {
   }
 
   lagMs(isUp: boolean): number {
-    const { progress, position, disk } = this.#parts;
-    return progress.lagMs(position.behind === 0 && isUp && disk.takesIn);
+    const { progress, position, use } = this.#parts;
+    return progress.lagMs(position.behind === 0 && isUp && use.takesIn);
   }
 
   /**
@@ -114,20 +123,21 @@ export class Pulse {
    * room again, and then needs a new link. `bufferedBytes` are those that the link has yet to carry.
    */
   stall(bufferedBytes: number): MeridianError | undefined {
-    const { progress, submitter, position, reconciliation, disk } = this.#parts;
+    const { progress, submitter, position, reconciliation, use, restamper } = this.#parts;
     const { limits, directories } = this.#context;
     const { isHeld } = submitter;
-    if (disk.mayResume) {
+    if (use.mayResume) {
       const said = "The disk takes entries again; those that were passed over are asked for";
       return new MeridianError("OUT_OF_ORDER", said);
     }
-    if (!disk.takesIn) progress.logMoved();
-    if ((isHeld && directories === 1) || disk.visits) {
+    if (!use.takesIn) progress.logMoved();
+    const isBusy = use.renews ? restamper.isActive : use.visits;
+    if ((isHeld && directories === 1) || isBusy) {
       progress.start();
       return undefined;
     }
     const isStalled = progress.isStalled({
-      outboxWaits: submitter.waiting,
+      outboxWaits: submitter.waiting || use.renews,
       logWaits: position.behind > 0,
       reconciles: reconciliation.isActive,
       waitsForTurn: reconciliation.isWaiting,

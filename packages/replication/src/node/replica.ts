@@ -31,11 +31,11 @@ import { ReplicaLink, type LinkFacts } from "../link/replica-link.ts";
 import { ALL_RULES, type Rules } from "../rules.ts";
 import { Acknowledgements } from "./acknowledgements.ts";
 import { CommittedOutbox } from "./committed-outbox.ts";
-import { DiskWatch } from "./disk-watch.ts";
 import type { EarlyEntries } from "./early-entries.ts";
 import { HeatNews } from "./heat-news.ts";
 import { Home } from "./home.ts";
 import { KnownMembers } from "./known-members.ts";
+import { LinkUse } from "./link-use.ts";
 import { contextOf, type NodeContext, type NodeEvents } from "./node-context.ts";
 import { Positions } from "./positions.ts";
 import { Proposals } from "./proposals.ts";
@@ -73,7 +73,7 @@ export class Replica {
   readonly #restamper: Restamper;
   readonly #home: Home;
   readonly #settlement: Settlement;
-  readonly #disk: DiskWatch;
+  readonly #use: LinkUse;
   readonly #pulse: Pulse;
   readonly #positions: Positions;
   /** What has come before the log had it. */
@@ -127,9 +127,9 @@ export class Replica {
       state: this.#state,
     };
     this.#settlement = new Settlement(context, parts);
-    this.#disk = new DiskWatch(store, this.#position, this.#home);
+    this.#use = new LinkUse(store, this.#position, this.#home);
     const { reconciliation } = this.#settlement;
-    this.#pulse = new Pulse(context, { ...parts, reconciliation, disk: this.#disk });
+    this.#pulse = new Pulse(context, { ...parts, reconciliation, use: this.#use });
     this.#positions = new Positions(context, parts);
     this.acknowledgements = new Acknowledgements(context);
     events.connect(this.#handlers());
@@ -262,7 +262,6 @@ export class Replica {
 
   /** The handlers of the events of the parts. */
   #handlers(): NodeEvents {
-    const { time } = this.#context;
     const { reconciliation } = this.#settlement;
     return {
       greeting: () => this.#pulse.hello(this.status),
@@ -289,7 +288,7 @@ export class Replica {
       quarantined: (entries) => this.quarantine.report(entries),
       donated: (id, count) => reconciliation.onDonation(id, count),
       applied: () => this.#onApplied(),
-      reported: (through) => this.#link.send({ type: "applied", nowMs: time.ownMs(), through }),
+      reported: (through) => this.#pulse.report(through, this.#link),
       outdated: () => this.#settlement.unsettle(),
       takingBack: () => this.#settlement.onTakingBack(),
       restamped: (entries) => this.#onRestamped(entries),
@@ -311,7 +310,7 @@ export class Replica {
 
   #onFrame(bytes: Uint8Array): void {
     // Until the node's turn to reconcile comes, it stands in another log than the one whose frames come.
-    if (this.#settlement.reconciliation.isWaiting || !this.#disk.takesIn) return;
+    if (this.#settlement.reconciliation.isWaiting || !this.#use.takesIn) return;
     this.#progress.reconcileMoved();
     this.#applier.take(bytes);
   }
@@ -321,15 +320,14 @@ export class Replica {
     this.#context.time.hear(welcome.nowMs, askedAtMs, welcome.clock);
     this.heat.welcome(welcome);
     this.early.welcome(welcome);
-    if (this.#submitter.holdsAnother(welcome.outboxThrough, welcome.outboxTime))
-      return this.#restamper.adopt();
-    if (this.#restamper.owesRenewal) return this.#restamper.renewOwed();
+    const renew = this.#restamper.renewalDue(welcome);
+    if (renew !== undefined) return this.#use.visitDuring(renew);
     this.#submitter.observeHorizon(welcome);
     this.#progress.start();
     this.#state.welcome(welcome.head, this.#context.limits.lagMax);
     this.#horizon.start(welcome.horizonMs);
-    this.#disk.welcome(welcome);
-    if (this.#disk.visits) return this.#updateStatus();
+    this.#use.welcome(welcome);
+    if (this.#use.visits) return this.#updateStatus();
     this.proposals.welcome(welcome);
     this.#settlement.begin(link, welcome);
     const { isActive: reconciles } = this.#settlement.reconciliation;
@@ -364,7 +362,7 @@ export class Replica {
 
   /** Something could not be made durable, or is wrong with what the link carries. */
   #onFailed(failure: MeridianError): void {
-    const keepsLink = this.#disk.lose(failure);
+    const keepsLink = this.#use.lose(failure);
     if (!keepsLink || this.#settlement.reconciliation.isActive) this.#link.reset(failure);
     else this.#updateStatus();
   }
@@ -386,12 +384,12 @@ export class Replica {
 
   #onMessage(message: NodeLinkMessage): void {
     // A visitor stands in another log, so it acts only on messages that do not depend on the log.
-    if (this.#disk.visits && message.type !== "echo" && !message.type.startsWith("members")) return;
+    if (this.#use.visits && message.type !== "echo" && !message.type.startsWith("members")) return;
     this.#submitter.check(message);
     switch (message.type) {
       case "echo":
         this.#context.time.hear(message.nowMs, message.echoMs, message.clock);
-        if (this.#disk.visits) return this.#checkPulse();
+        if (this.#use.visits) return this.#checkPulse();
         this.#observe(message.head, message.committedThrough);
         this.#submitter.observeHorizon(message);
         this.#horizon.announce(message.horizon, message.horizonAt);
@@ -457,7 +455,7 @@ export class Replica {
     this.#members.clear();
     this.heat.down();
     this.proposals.down();
-    this.#disk.down();
+    this.#use.down();
     this.#updateStatus();
   }
 

@@ -23,6 +23,7 @@ import {
   type Entry,
   type OutboxFrame,
   type Stamp,
+  type Welcome,
 } from "@meridian/protocol";
 import { randomIdentity } from "@meridian/runtime";
 
@@ -81,13 +82,20 @@ export class Restamper {
     return this.#isActive;
   }
 
-  /** Whether stamps of an older copy could not be made durable; `renewOutbox` tries again. */
-  get owesRenewal(): boolean {
-    return this.#owesRenewal && !this.#isActive;
+  /**
+   * What gives the outbox new stamps before anything of it may be sent to the directory that takes the node in; undefined where nothing has to. The link
+   * begins anew behind that.
+   */
+  renewalDue({
+    outboxThrough,
+    outboxTime,
+  }: Pick<Welcome, "outboxThrough" | "outboxTime">): (() => void) | undefined {
+    if (this.#submitter.holdsAnother(outboxThrough, outboxTime)) return () => this.adopt();
+    return this.#owesRenewal && !this.#isActive ? () => this.#renewOwed() : undefined;
   }
 
-  /** Renews what `owesRenewal` is about. The link begins anew behind that. */
-  renewOwed(): void {
+  /** Tries again to make stamps of an older copy durable. */
+  #renewOwed(): void {
     const said = "What a restored copy had not sent is stamped anew";
     this.renewOutbox(() =>
       this.#context.events.emit.failed(new MeridianError("OUT_OF_ORDER", said)),
