@@ -119,6 +119,29 @@ it("a client is told the place in the epoch that was left until what it lost is 
   expect(await within(script, lost, 0)).toBe(true);
 });
 
+it("what an epoch lost is still reached where it had been applied, after another directory and in later epochs", async () => {
+  const { script, lost } = await inNextEpoch();
+  await script.settle();
+  script.reconnect();
+  script.welcome(2, { logId: 8, epoch: 3, epochs: [[3, 0]] });
+  script.feed({ after: 0, through: 2, committedThrough: 2, incarnation: 9, position: 2 }, []);
+  await script.settle();
+  expect(script.replica.position()).toMatchObject({ logId: 8, epoch: 3 });
+  expect(await within(script, lost, 0)).toBe(true);
+  script.reconnect();
+  const epochs: [number, number][] = [
+    [1, 0],
+    [2, 0],
+    [4, 0],
+  ];
+  script.welcome(3, { epoch: 4, epochs });
+  script.feed({ after: 0, through: 3, committedThrough: 3, incarnation: 9, position: 3 }, []);
+  await script.settle();
+  expect(script.replica.position()).toMatchObject({ logId: 7, epoch: 4 });
+  expect(await within(script, lost, 0)).toBe(true);
+  expect(await within(script, { ...lost, sequence: 2 }, 0)).toBe(false);
+});
+
 it("what comes until then is not reached: the place that a client is told does not cover it", async () => {
   const { script, lost } = await inNextEpoch();
   const seen = { ...lost, incarnation: 8, outboxPosition: 3 };

@@ -62,8 +62,11 @@ export class Home {
   #savedOthers: readonly Cursor[];
   /** The last sequence that the node had applied in the epoch it left last. It may lie above the cursor, by frames that were not committed. */
   #left: Cursor | undefined;
-  /** The last sequence at which the node was whole in that epoch. It lies below `#left` if the node left within a compacted part. */
-  #leftWhole: Cursor | undefined;
+  /**
+   * The last sequences at which the node was whole in the epochs that it has left since it started, the newest last. They lie above those of `#others` where
+   * frames had not been committed, and what was lost of these is in no other list of anybody: clients may ask for it as long as they live.
+   */
+  #leftWhole: readonly Cursor[] = [];
   /** The oldest claim whose `at` is not reached, and the newest. Were only the newest kept, claims that come often would never be reached. */
   #claims: readonly Claim[] = [];
   /**
@@ -119,7 +122,7 @@ export class Home {
   /** The last sequence that the node has of an epoch of a log that does not feed it; undefined if the node does not know. */
   reachedIn(log: Pick<Cursor, "logId" | "epoch">): number | undefined {
     const other = cursorIn(this.#others, log);
-    const left = this.#leftWhole && cursorIn([this.#leftWhole], log);
+    const left = cursorIn(this.#leftWhole, log);
     if (other === undefined && left === undefined) return undefined;
     return Math.max(other?.sequence ?? 0, left?.sequence ?? 0);
   }
@@ -266,7 +269,10 @@ export class Home {
    * its cursor again: then it may have less than when it left an epoch.
    */
   onLost(isBack: boolean): void {
-    if (isBack) this.#left = this.#leftWhole = undefined;
+    if (isBack) {
+      this.#left = undefined;
+      this.#leftWhole = [];
+    }
     const { outboxAcknowledged, others } = this.#context.store;
     this.#savable.lose(outboxAcknowledged);
     this.#others = this.#savedOthers = others;
@@ -302,7 +308,7 @@ export class Home {
     const { isSettled, place, wholeThrough } = this.#position;
     if (!isSettled) return;
     this.#left = place;
-    this.#leftWhole = { ...place, sequence: wholeThrough };
+    this.#leftWhole = withCursor(this.#leftWhole, { ...place, sequence: wholeThrough });
   }
 
   /** The node's log, through `sequence` at least, holds everything that the node holds. */
