@@ -11,6 +11,9 @@
  * That holds within one log. A position in another log implies nothing about the entries of the first. So the positions
  * in other logs are kept beside a node's own: requests to that node do not carry them, because it has reached them; requests to other
  * nodes do. So nothing is lost while nodes move from one directory to another one by one.
+ *
+ * A directory that starts anew begins an epoch of its log, and the ids of epochs have no order. Of two positions of one node in two epochs, the later one
+ * is that in the answer to a request which carried the other. Where neither is known to be later, both are kept, as those in two logs are.
  */
 import {
   formatPosition,
@@ -32,11 +35,11 @@ interface Reached {
   latest: Position;
   /** Whether `latest` may name what another node has written. */
   isMixed: boolean;
-  /** The positions in other logs, the newest last. Invariant: at most one for each log and incarnation. */
+  /** The positions in other epochs and logs, the newest last. Invariant: at most one for each epoch and incarnation. */
   readonly elsewhere: Position[];
 }
 
-/** How many positions in other logs are kept for a node. A new log is rare: it comes with a new directory. */
+/** How many positions in other epochs and logs are kept for a node. They are rare: they come with another directory, or its restart. */
 const ELSEWHERE_MAX = 8;
 
 /** The positions that a client has seen. Invariant: each belongs to one node. */
@@ -82,7 +85,7 @@ export class Session {
       return;
     }
     const before = this.#reached.get(node)?.latest;
-    const own = this.#own(node, position);
+    const own = this.#own(node, position, presented);
     if (before === undefined || !isSame(before, own.latest)) this.#version += 1;
     for (const seen of presented) {
       if (seen.node === node) continue;
@@ -101,21 +104,21 @@ export class Session {
   }
 
   /** Notes a node's own position. Answers may arrive in another order than the node sent them. */
-  #own(node: string, position: Position): Reached {
+  #own(node: string, position: Position, presented: readonly Seen[]): Reached {
     const own = this.#reached.get(node);
     if (own === undefined) {
       const first: Reached = { latest: position, isMixed: false, elsewhere: [] };
       this.#reached.set(node, first);
       return first;
     }
-    if (own.latest.logId === position.logId) {
+    if (isOfOneEpoch(own.latest, position)) {
       own.latest = (own.isMixed ? later : laterOfOne)(own.latest, position);
-    } else {
-      keep(own.elsewhere, own.latest);
-      const known = takeLog(own.elsewhere, position.logId);
-      own.latest = known.reduce(later, position);
-      own.isMixed = known.length > 0;
+      return own;
     }
+    if (!isAnswerTo(presented, node, own.latest, position)) keep(own.elsewhere, own.latest);
+    const latest = joinKnown(own.elsewhere, position);
+    own.isMixed = latest !== position;
+    own.latest = latest;
     return own;
   }
 
@@ -138,26 +141,50 @@ export class Session {
   }
 }
 
-/** Adds a position of another log. */
+/** Adds a position of another epoch or log. */
 function keep(elsewhere: Position[], position: Position): void {
   const same = elsewhere.findIndex(
-    ({ logId, incarnation }) => logId === position.logId && incarnation === position.incarnation,
+    (each) => isOfOneEpoch(each, position) && each.incarnation === position.incarnation,
   );
   const known = same < 0 ? undefined : elsewhere.splice(same, 1)[0];
   elsewhere.push(known === undefined ? position : later(known, position));
   if (elsewhere.length > ELSEWHERE_MAX) elsewhere.shift();
 }
 
-/** Removes the positions of one log and returns them. */
-function takeLog(elsewhere: Position[], logId: number): readonly Position[] {
-  const taken = elsewhere.filter((position) => position.logId === logId);
-  for (const position of taken) elsewhere.splice(elsewhere.indexOf(position), 1);
-  return taken;
+/** The join of a position and those of its epoch, which are removed. Those that name what yet another node has written stay. */
+function joinKnown(elsewhere: Position[], position: Position): Position {
+  let joint = position;
+  for (const known of elsewhere.filter((each) => isOfOneEpoch(each, position))) {
+    if (isOfOtherDatabase(joint, known)) continue;
+    elsewhere.splice(elsewhere.indexOf(known), 1);
+    joint = later(joint, known);
+  }
+  return joint;
 }
 
-/** The join of two positions of one node in one log. Without a pending outbox, a later sequence has all that the node had written before. */
+function isOfOneEpoch(a: Position, b: Position): boolean {
+  return a.logId === b.logId && a.epoch === b.epoch;
+}
+
+function isOfOtherDatabase(a: Position, b: Position): boolean {
+  return a.incarnation !== 0 && b.incarnation !== 0 && a.incarnation !== b.incarnation;
+}
+
+/** Whether `node` has given `position` to a request that carried its own position in another epoch of the log: then that is implied. */
+function isAnswerTo(
+  presented: readonly Seen[],
+  node: string,
+  own: Position,
+  position: Position,
+): boolean {
+  if (own.logId !== position.logId) return false;
+  const token = formatPosition(own);
+  return presented.some((seen) => seen.node === node && seen.token === token);
+}
+
+/** The join of two positions of one node in one epoch. Without a pending outbox, a later sequence has all that the node had written before. */
 function laterOfOne(a: Position, b: Position): Position {
-  const ahead = a.epoch - b.epoch || a.sequence - b.sequence;
+  const ahead = a.sequence - b.sequence;
   if (ahead > 0 && a.incarnation === 0) return a;
   if (ahead < 0 && b.incarnation === 0) return b;
   // The later of two answers names all that was seen early before the other one, too.
@@ -165,21 +192,17 @@ function laterOfOne(a: Position, b: Position): Position {
   return joined(a, b, early);
 }
 
-/** The join of two positions of one log. */
+/** The join of two positions of one epoch. */
 function later(a: Position, b: Position): Position {
   return joined(a, b, joinedPlaces(a.early, b.early));
 }
 
 function joined(a: Position, b: Position, early: readonly OutboxPlace[] = []): Position {
-  const otherDatabase =
-    a.incarnation !== 0 && b.incarnation !== 0 && a.incarnation !== b.incarnation;
-  if (otherDatabase) return b;
-  const ahead = a.epoch - b.epoch || a.sequence - b.sequence;
-  const { logId, epoch, sequence } = ahead > 0 ? a : b;
+  if (isOfOtherDatabase(a, b)) return b;
   const position = {
-    logId,
-    epoch,
-    sequence,
+    logId: b.logId,
+    epoch: b.epoch,
+    sequence: Math.max(a.sequence, b.sequence),
     incarnation: a.incarnation === 0 ? b.incarnation : a.incarnation,
     outboxPosition: Math.max(a.outboxPosition, b.outboxPosition),
   };
@@ -208,8 +231,7 @@ function isSame(a: Position, b: Position): boolean {
   return (
     a.sequence === b.sequence &&
     a.outboxPosition === b.outboxPosition &&
-    a.epoch === b.epoch &&
-    a.logId === b.logId &&
+    isOfOneEpoch(a, b) &&
     a.incarnation === b.incarnation &&
     hasPlaces(a, b.early) &&
     hasPlaces(b, a.early)
@@ -218,8 +240,8 @@ function isSame(a: Position, b: Position): boolean {
 
 /** Whether one position of a node implies another one of the same node. */
 function covers(position: Position, seen: Position): boolean {
-  if (position.logId !== seen.logId) return false;
-  const ahead = position.epoch - seen.epoch || position.sequence - seen.sequence;
+  if (!isOfOneEpoch(position, seen)) return false;
+  const ahead = position.sequence - seen.sequence;
   if (ahead < 0 || (ahead === 0 && !hasPlaces(position, seen.early))) return false;
   if (seen.incarnation === 0) return true;
   // Without a pending outbox, a later sequence has all of the outbox; the same sequence may be from before the write.
