@@ -1,6 +1,11 @@
 /** Finds the node to which a command sends its requests. */
 import { connect, type MeridianClient } from "@meridian/client";
-import { MeridianError, parseCoordinates, type Coordinates } from "@meridian/protocol";
+import {
+  MeridianError,
+  parseCoordinates,
+  withoutTrailingSlashes,
+  type Coordinates,
+} from "@meridian/protocol";
 
 import { DirectoryApi } from "./directory-api.ts";
 import type { CliIo } from "./io.ts";
@@ -24,7 +29,7 @@ export function directoryUrls(flags: PlaceFlags, io: CliIo): readonly string[] {
   return text.split(",").map((part) => {
     const url = part.trim();
     if (URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)) {
-      return url.replace(/\/+$/, "");
+      return withoutTrailingSlashes(url);
     }
     throw new MeridianError(
       "INVALID_ARGUMENT",
@@ -65,7 +70,7 @@ export async function openClient(flags: PlaceFlags, io: CliIo): Promise<Meridian
 
 /** The URL of a node, which is given by its id or its URL. */
 export async function nodeUrl(node: string, flags: PlaceFlags, io: CliIo): Promise<string> {
-  if (/^https?:\/\//.test(node)) return node.replace(/\/+$/, "");
+  if (/^https?:\/\//.test(node)) return withoutTrailingSlashes(node);
   return (await new DirectoryApi(directoryUrls(flags, io)).node(node)).url;
 }
 

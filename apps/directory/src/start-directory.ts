@@ -9,7 +9,7 @@ import {
   type LogSettings,
 } from "@meridian/options";
 import type { Link, LinkEvents } from "@meridian/ports";
-import { MeridianError } from "@meridian/protocol";
+import { MeridianError, withoutTrailingSlashes } from "@meridian/protocol";
 import { Directory, type FollowOptions } from "@meridian/replication";
 import {
   Metrics,
@@ -263,7 +263,7 @@ function followOptions(options: Settled, cuts: LinkCuts): FollowOptions {
   const peers = (peer ?? []).map((name) => ({
     name,
     dial: (events: LinkEvents): Link =>
-      dialLink(`${name.replace(/\/+$/, "")}/replicate`, events, {
+      dialLink(`${withoutTrailingSlashes(name)}/replicate`, events, {
         logger,
         cuts,
         credentials: security.dialing,

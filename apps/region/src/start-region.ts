@@ -17,6 +17,7 @@ import {
   parseWebOrigin,
   MeridianError,
   REVOCATION_PREFIX,
+  withoutTrailingSlashes,
   type NodeStatus,
 } from "@meridian/protocol";
 import {
@@ -191,11 +192,10 @@ function dialledBy({
   directory,
   join: members,
 }: Required<Pick<RegionOptions, "directory" | "join">>): readonly string[] {
-  const bare = (url: string): string => url.replace(/\/+$/, "");
-  const directories = [directory].flat().map(bare);
+  const directories = [directory].flat().map(withoutTrailingSlashes);
   if (members === null) return directories;
-  const unset = [defaultsOf(REGION_OPTIONS).directory].flat().map(bare);
-  if (directories.join() === unset.join()) return members.map(bare);
+  const unset = [defaultsOf(REGION_OPTIONS).directory].flat().map(withoutTrailingSlashes);
+  if (directories.join() === unset.join()) return members.map(withoutTrailingSlashes);
   throw new MeridianError(
     "INVALID_CONFIG",
     "Expected either directories (--directory) or members that know them (--join), got both",

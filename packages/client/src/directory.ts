@@ -1,5 +1,5 @@
 /** Reads the nodes of a directory's answer. */
-import type { Coordinates } from "@meridian/protocol";
+import { withoutTrailingSlashes, type Coordinates } from "@meridian/protocol";
 import { checkAnswer, nearestNode } from "@meridian/protocol/http-api";
 import * as v from "valibot";
 
@@ -54,7 +54,7 @@ const knownNode = v.object({
 function readNode(node: unknown): NodeInfo | undefined {
   const { success, output } = v.safeParse(knownNode, node);
   if (!success || !isHttpUrl(output.url)) return undefined;
-  return { ...output, region: output.region ?? output.id, url: output.url.replace(/\/+$/, "") };
+  return { ...output, region: output.region ?? output.id, url: withoutTrailingSlashes(output.url) };
 }
 
 function isHttpUrl(url: string): boolean {

@@ -1,4 +1,4 @@
-import { checkTtlMs, MeridianError, parseTtlMs } from "@meridian/protocol";
+import { checkTtlMs, MeridianError, parseTtlMs, withoutTrailingSlashes } from "@meridian/protocol";
 
 /** Throws `UNKNOWN_OPTION` if `given` has a member that is not in `known`. `undefined` counts as not given. */
 export function refuseUnknown(what: string, given: object, known: readonly string[]): void {
@@ -70,7 +70,7 @@ export function checkUrl(name: string, url: unknown): string {
   const parsed = URL.canParse(text) ? new URL(text) : undefined;
   const plain = parsed !== undefined && parsed.search === "" && parsed.hash === "";
   if (plain && (parsed.protocol === "http:" || parsed.protocol === "https:")) {
-    return parsed.href.replace(/\/+$/, "");
+    return withoutTrailingSlashes(parsed.href);
   }
   throw new MeridianError(
     "INVALID_ARGUMENT",

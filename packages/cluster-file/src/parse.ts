@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 
 import { PROGRAM_OPTIONS, type ProgramTables, type Role } from "@meridian/options";
-import { MeridianError } from "@meridian/protocol";
+import { MeridianError, withoutTrailingSlashes } from "@meridian/protocol";
 import * as v from "valibot";
 import { LineCounter, parseDocument } from "yaml";
 
@@ -62,7 +62,7 @@ function readText(text: string, tables: ProgramTables, report: Report): ClusterF
   const reached = directories.map((each) => reachable(each, report));
   const others = regions.map(({ path, entry }) => {
     const { url, ...rest } = entry;
-    const told = url === undefined ? {} : { url: withoutSlash(url) };
+    const told = url === undefined ? {} : { url: withoutTrailingSlashes(url) };
     return { path, entry: { limits: {}, ...rest, ...told } };
   });
   for (const double of doublesOf(reached, others)) report(double);
@@ -115,7 +115,7 @@ function reachable(
     const { host: _, ...elsewhere } = entry;
     reached = urlOf(elsewhere, port);
   }
-  return { path, entry: { limits: {}, ...entry, url: withoutSlash(reached) } };
+  return { path, entry: { limits: {}, ...entry, url: withoutTrailingSlashes(reached) } };
 }
 
 /** Reports half a place. */
@@ -123,10 +123,6 @@ function checkPlace(path: string, entry: DirectoryEntry, report: Report): void {
   if ((entry.lat === undefined) === (entry.lon === undefined)) return;
   const [given, lacking] = entry.lat === undefined ? ["lon", "lat"] : ["lat", "lon"];
   report(`Expected \`${path}.${lacking}\` beside \`${path}.${given}\`, got nothing`);
-}
-
-function withoutSlash(url: string): string {
-  return url.replace(/\/+$/, "");
 }
 
 /** Makes one sentence of a schema's issue: what was expected, where, and what came. */

@@ -1,3 +1,5 @@
+import { withoutTrailingSlashes } from "@meridian/protocol";
+
 /** What a directory says of which one it is, and which others there are. */
 export interface DirectoryStanding {
   readonly logId: number;
@@ -14,7 +16,7 @@ export interface DirectoryStanding {
  * they say is their URL: those that say none count as one.
  */
 export function identityOf({ logId, url }: Pick<DirectoryStanding, "logId" | "url">): string {
-  return `${logId} ${plainUrl(url ?? "")}`;
+  return `${logId} ${withoutTrailingSlashes(url ?? "")}`;
 }
 
 /** The URLs of the directories that one names, and whose identity is not in `known`. Without a last slash. */
@@ -24,14 +26,11 @@ export function namedBy(
 ): readonly string[] {
   const logs = new Set([...known].map((identity) => Number(identity.split(" ", 1)[0])));
   return [
-    ...peers.filter((peer) => !logs.has(peer.logId)).map(({ name }) => plainUrl(name)),
+    ...peers
+      .filter((peer) => !logs.has(peer.logId))
+      .map(({ name }) => withoutTrailingSlashes(name)),
     ...beside
       .filter(({ url }) => !known.has(identityOf({ logId, url })))
-      .map(({ url }) => plainUrl(url)),
+      .map(({ url }) => withoutTrailingSlashes(url)),
   ];
-}
-
-/** A URL without a last slash. */
-function plainUrl(url: string): string {
-  return url.replace(/\/+$/, "");
 }

@@ -154,6 +154,7 @@ export {
   parseUrl,
   parseUrls,
   parseWebOrigin,
+  withoutTrailingSlashes,
   type AllowedOrigins,
 } from "./url.ts";
 export {

@@ -9,11 +9,18 @@ export function parseUrl(given: string): string {
   const text = given.replace(/^ws(?=s?:)/i, "http");
   const url = URL.canParse(text) ? new URL(text) : undefined;
   const isWeb = url?.protocol === "http:" || url?.protocol === "https:";
-  if (isWeb && !/[\s?#@\\]/.test(text)) return text.replace(/\/+$/, "");
+  if (isWeb && !/[\s?#@\\]/.test(text)) return withoutTrailingSlashes(text);
   throw new MeridianError(
     "INVALID_CONFIG",
     `expected an http or https URL without query, fragment and user, got \`${given}\``,
   );
+}
+
+/** A URL to which paths are appended: without the slashes at its end. */
+export function withoutTrailingSlashes(url: string): string {
+  let end = url.length;
+  while (url[end - 1] === "/") end -= 1;
+  return url.slice(0, end);
 }
 
 /**

@@ -1,7 +1,7 @@
 /** The commands `meridian backup` and `meridian restore`. */
 import { existsSync } from "node:fs";
 
-import { MeridianError } from "@meridian/protocol";
+import { MeridianError, withoutTrailingSlashes } from "@meridian/protocol";
 import { restoreBackup, verifyBackup, type BackupFacts } from "@meridian/store";
 
 import { ByteProgress } from "../backup/byte-progress.ts";
@@ -48,7 +48,7 @@ export async function backup(
   }
   const isUrl = /^https?:\/\//.test(source);
   const facts = isUrl
-    ? await fetchBackup(source.replace(/\/+$/, ""), kindOf(of), { out: flags.out, rate, io })
+    ? await fetchBackup(withoutTrailingSlashes(source), kindOf(of), { out: flags.out, rate, io })
     : await copyFolder(source, kindOf(of), { out: flags.out, rate, io });
   return tell(facts, { file: flags.out }, flags, io);
 }
