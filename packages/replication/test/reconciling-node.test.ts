@@ -85,3 +85,21 @@ it("a node says what it has applied of the log only once it has what the log had
   await script.settle();
   expect(last(script, "applied").through).toBe(8);
 });
+
+it("a node that has reconciled has reached no place before it has what the log had by then: what it offered may have been buried there", async () => {
+  const { script, donate } = await comparing();
+  const place = { logId: 7, epoch: 1, sequence: 5, incarnation: 0, outboxPosition: 0 };
+  const next = (after: number): void =>
+    script.feed({ after, through: after + 1, committedThrough: 7, incarnation: 9, position: 1 }, [
+      entryOf(script, `k${after}`),
+    ]);
+  next(5);
+  donate();
+  await script.settle();
+  const reached = (): boolean[] =>
+    [place, writesThrough(1)].map((each) => script.replica.hasReached(each));
+  expect(reached()).toEqual([false, false]);
+  next(6);
+  await script.settle();
+  expect(reached()).toEqual([true, true]);
+});

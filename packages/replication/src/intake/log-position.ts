@@ -87,6 +87,14 @@ export class LogPosition {
     return this.#state === "reconciling" ? 0 : this.#wholeAt(this.#applied);
   }
 
+  /**
+   * Whether the node is settled, and has applied what the log had by the end of their comparison. The log may have taken what the node offered for something
+   * else: it buries what it has deleted long ago, and the node serves that until it has applied the burial.
+   */
+  get isAbreast(): boolean {
+    return this.isSettled && this.wholeThrough >= this.#followedFrom;
+  }
+
   /** Through this sequence, the log's entries or newer ones of their keys are durable here; 0 while the cursor may not follow. */
   get durableThrough(): number {
     return this.#isFollowed ? this.#wholeAt(this.#durable.through) : 0;

@@ -248,16 +248,16 @@ export class Positions {
       return outboxPosition <= store.outboxThrough ? "reached" : "not-yet";
     }
     // Before the node has settled, its clients are told a place that does not cover the frames which come meanwhile.
-    const { isSettled } = place;
+    const { isAbreast } = place;
     if ((place.positionOf(incarnation) ?? 0) >= outboxPosition) {
-      return isSettled && place.wholeThrough === place.applied ? "reached" : "not-yet";
+      return isAbreast && place.wholeThrough === place.applied ? "reached" : "not-yet";
     }
     const located = this.#located.get(incarnation);
     if (located === undefined || located.position < outboxPosition) {
       return { incarnation, outboxPosition };
     }
     const isThere = place.epoch === this.#epoch && place.wholeThrough >= located.sequence;
-    return isSettled && isThere ? "reached" : "not-yet";
+    return isAbreast && isThere ? "reached" : "not-yet";
   }
 
   /**
@@ -272,7 +272,7 @@ export class Positions {
     if (logId === 0 || sequence === 0) return "reached";
     const reached = home.reachedIn({ logId, epoch });
     if (reached !== undefined && sequence <= reached) return "reached";
-    if (!place.isSettled) return "not-yet";
+    if (!place.isAbreast) return "not-yet";
     if (logId !== place.logId)
       return this.#isFollowed(logId) ? "not-yet" : this.#testUnheard(epoch, sequence);
     const index = this.#epochs.findIndex(([known]) => known === epoch);

@@ -332,9 +332,9 @@ export class Proposals {
   }
 
   #hasApplied(sequence: number): boolean {
-    const { isSettled, logId, epoch, wholeThrough } = this.#position;
+    const { isAbreast, logId, epoch, wholeThrough } = this.#position;
     const isHere = logId === this.#place?.logId && epoch === this.#place.epoch;
-    return isSettled && isHere && wholeThrough >= sequence;
+    return isAbreast && isHere && wholeThrough >= sequence;
   }
 }
 
