@@ -395,9 +395,12 @@ export class SimulatedCluster {
     const kept = node.disk.outboxAcknowledged;
     const quarantined = new Set(this.quarantinedNames(node));
     const isForgetful = this.directories.length > 1 && this.isForgetful;
+    // What came to a log later than the horizon is buried, and only its own node has it, or what has replaced it there.
+    const isBuried = ({ key, name }: AcknowledgedWrite): boolean =>
+      this.durable.wasBuried(key, this.names.stampOf(name));
     const isLost = (write: AcknowledgedWrite): boolean =>
       quarantined.has(write.name) ||
-      (write.node === node && write.outboxPosition > kept) ||
+      (write.node === node && (write.outboxPosition > kept || isBuried(write))) ||
       (isForgetful && !write.fades && !this.#isElsewhere(write, node));
     this.acknowledged.excuse(isLost);
     const restored = copyReplicaDisk(node.backup);
