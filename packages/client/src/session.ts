@@ -116,9 +116,8 @@ export class Session {
       return own;
     }
     if (!isAnswerTo(presented, node, own.latest, position)) keep(own.elsewhere, own.latest);
-    const latest = joinKnown(own.elsewhere, position);
-    own.isMixed = latest !== position;
-    own.latest = latest;
+    own.latest = joinKnown(own.elsewhere, position);
+    own.isMixed = own.latest !== position;
     return own;
   }
 
@@ -177,9 +176,11 @@ function isAnswerTo(
   own: Position,
   position: Position,
 ): boolean {
-  if (own.logId !== position.logId) return false;
   const token = formatPosition(own);
-  return presented.some((seen) => seen.node === node && seen.token === token);
+  return (
+    own.logId === position.logId &&
+    presented.some((seen) => seen.node === node && seen.token === token)
+  );
 }
 
 /** The join of two positions of one node in one epoch. Without a pending outbox, a later sequence has all that the node had written before. */
