@@ -278,9 +278,16 @@ export const REPLICATION_MUTANTS: readonly Mutant[] = [
   {
     bug: "a node says that it has applied what its disk has not got",
     file: `${REPLICATION}/node/pulse.ts`,
-    find: "disk.visits ? 0 : position.durableThrough",
-    put: "disk.visits ? 0 : position.applied",
+    find: "use.visits ? 0 : position.durableThrough",
+    put: "use.visits ? 0 : position.applied",
     suite: { seeds: "1 20" },
+  },
+  {
+    bug: "a node takes itself for a restored copy where a log has what was taken back",
+    file: `${REPLICATION}/node/submitter.ts`,
+    find: "return !store.takenBack.hasTime(highestTime);",
+    put: "return true;",
+    suite: { test: `${TESTS}/taken-back-stamps.test.ts` },
   },
   {
     bug: "a newcomer that is gone has a vote on the time",

@@ -17,8 +17,6 @@ export interface Rules {
   readonly takenBackIsOutranked: boolean;
   /** A node that has taken stamps back gets what a log has under them: its own frames, and from before the places that it knew. */
   readonly takenBackIsFound: boolean;
-  /** A frame that a log has under a stamp that the node has taken back is the node's own, and not that of a copy. */
-  readonly takenBackIsOwn: boolean;
   /** No write is stamped while others get new stamps. */
   readonly writesWaitForRestamping: boolean;
   /** A reconciliation starts over when stamps are lowered under it. */
@@ -76,7 +74,6 @@ export const ALL_RULES: Rules = {
   newStampsLieAboveAdmitted: true,
   takenBackIsOutranked: true,
   takenBackIsFound: true,
-  takenBackIsOwn: true,
   writesWaitForRestamping: true,
   restampingRestartsComparison: true,
   comparisonOutlivesCrash: true,

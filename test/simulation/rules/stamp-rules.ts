@@ -100,15 +100,6 @@ export const STAMP_RULES: readonly Rule[] = [
     parts: () => without("takenBackIsFound"),
   },
   {
-    rule: "a frame that a log has under a stamp that was taken back is the node's own",
-    off: "the node takes itself for a restored copy",
-    faults: "all",
-    directories: 2,
-    seed: 30_394,
-    harder: () => refusedElsewhere(),
-    parts: () => without("takenBackIsOwn"),
-  },
-  {
     rule: "no write is stamped while others get new stamps",
     off: "writes go on",
     faults: "all",

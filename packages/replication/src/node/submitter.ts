@@ -147,7 +147,7 @@ export class Submitter {
     if (position <= store.outboxAcknowledged || !rules.restoredCopyIsNoticed) return false;
     const [frame] = store.outboxAfter(position - 1, 1);
     if (frame?.position !== position || frame.highestTime === highestTime) return false;
-    return !(rules.takenBackIsOwn && store.takenBack.hasTime(highestTime));
+    return !store.takenBack.hasTime(highestTime);
   }
 
   /**
